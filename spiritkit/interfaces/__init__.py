@@ -1,0 +1,41 @@
+"""What each kind of part must offer: one abstract class a file.
+
+A component's `kind` is the name of its interface in snake case: `UnitTokenizer` → `unit_tokenizer`.
+"""
+
+from __future__ import annotations
+
+from spiritkit.interfaces.f0_extractor import F0, F0Extractor
+from spiritkit.interfaces.language_model import LanguageModel
+from spiritkit.interfaces.quantizer import Quantizer
+from spiritkit.interfaces.serializer import Serializer
+from spiritkit.interfaces.step import Context, Step
+from spiritkit.interfaces.text_tokenizer import TextTokenizer
+from spiritkit.interfaces.unit_tokenizer import UnitTokenizer
+from spiritkit.interfaces.vocoder import Vocoder
+
+#: kind → interface, in the order in which audio passes through the parts.
+INTERFACES: dict[str, type] = {
+    "unit_tokenizer": UnitTokenizer,
+    "quantizer": Quantizer,
+    "f0_extractor": F0Extractor,
+    "serializer": Serializer,
+    "text_tokenizer": TextTokenizer,
+    "language_model": LanguageModel,
+    "vocoder": Vocoder,
+    "step": Step,
+}
+
+__all__ = [
+    "F0",
+    "INTERFACES",
+    "Context",
+    "F0Extractor",
+    "LanguageModel",
+    "Quantizer",
+    "Serializer",
+    "Step",
+    "TextTokenizer",
+    "UnitTokenizer",
+    "Vocoder",
+]

@@ -1,0 +1,58 @@
+"""Ids → ids."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spiritkit.types import Constraint, Sampling
+
+if TYPE_CHECKING:
+    import torch
+
+
+class LanguageModel(ABC):
+    """A causal model over the vocabulary's ids. It knows no token: what an id means, which ids end a sequence and
+    which are allowed, it is told."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> int:
+        """Rows of the embedding; ids run from 0 to `rows` - 1."""
+
+    @property
+    @abstractmethod
+    def context_length(self) -> int:
+        """The longest sequence the model was made for, in tokens."""
+
+    @property
+    @abstractmethod
+    def module(self) -> torch.nn.Module:
+        """The network, for training."""
+
+    @abstractmethod
+    def generate(self, ids: Sequence[int], constraint: Constraint, sampling: Sampling) -> Iterator[int]:
+        """Continue `ids`, yielding each new id as soon as it is drawn, a stop id as the last."""
+
+    def generate_batch(
+        self, batch: list[Sequence[int]], constraint: Constraint, sampling: Sampling
+    ) -> list[list[int]]:
+        """Continue several prompts; row i draws from seed `sampling.seed + i`. A model that runs rows together
+        overrides this."""
+        return [
+            list(self.generate(ids, constraint, replace(sampling, seed=sampling.seed + row)))
+            for row, ids in enumerate(batch)
+        ]
+
+    @abstractmethod
+    def score(self, batch: list[Sequence[int]]) -> list[np.ndarray]:
+        """For each sequence of T ids, float32 `[T - 1]`: the natural log-probability of ids 1…T - 1, each given all
+        before it, over all `rows`."""
+
+    @abstractmethod
+    def hidden_states(self, batch: list[Sequence[int]]) -> list[np.ndarray]:
+        """For each sequence of T ids, float32 `[L + 1, T, D]`: the embedding's output, then each of L layers'."""

@@ -1,0 +1,50 @@
+"""Text ↔ ids."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+
+class TextTokenizer(ABC):
+    """Turns text into ids 0…size - 1 and back. It knows text only: the ids of markers and speech tokens belong to
+    the vocabulary."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many ids text takes, special ones (`<s>`, `</s>`, …) included."""
+
+    @property
+    @abstractmethod
+    def eos_id(self) -> int:
+        """The id that ends a sequence."""
+
+    @property
+    @abstractmethod
+    def bos_id(self) -> int | None:
+        """The id that opens every sequence, or None where the model was trained without one."""
+
+    @abstractmethod
+    def encode(self, text: str) -> list[int]:
+        """Ids of text inside a sequence: nothing is added, and text that looks like a token stays text."""
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of ids; special ids are left out, broken UTF-8 becomes U+FFFD."""
+
+    def find(self, piece: str) -> int | None:
+        """The id under which the tokenizer's own file already has a marker or speech token, or None. The vocabulary
+        checks its blocks against it."""
+        return None
+
+    def assemble(self, parts: Sequence[str | int]) -> list[int]:
+        """Ids of a whole sequence from text and already known ids.
+
+        The default is `bos_id`, then each part as it is; a tokenizer that treats the beginning of a sequence
+        differently (SentencePiece's dummy prefix) overrides it.
+        """
+        ids = [] if self.bos_id is None else [self.bos_id]
+        for part in parts:
+            ids.extend([part] if isinstance(part, int) else self.encode(part))
+        return ids
