@@ -9,7 +9,9 @@ from spiritkit.registry import Component, hookimpl
 def spiritkit_components() -> list[Component]:
     """Serializers and the steps of the main job."""
     return [
-        Component("serializer", "time-merge.v1", "spiritkit.serializers.time_merge:TimeMerge", "streams merged by time"),
+        Component(
+            "serializer", "time-merge.v1", "spiritkit.serializers.time_merge:TimeMerge", "streams merged by time"
+        ),
         Component("step", "tokenize.v1", "spiritkit.steps.tokenize:Tokenize", "audio files → units and token strings"),
         Component(
             "step", "resynthesize.v1", "spiritkit.steps.resynthesize:Resynthesize", "audio files → units → audio files"

@@ -28,6 +28,11 @@ def require(path: Path | str, wanted: str) -> Path:
     return path
 
 
+def is_hub_name(checkpoint: Path | str) -> bool:
+    """Whether this is spelled like a model of the Hugging Face hub: `organisation/model`."""
+    return _HUB_NAME.fullmatch(str(checkpoint)) is not None
+
+
 def resolve(checkpoint: Path | str, wanted: str) -> Path:
     """A local path for a path or a Hugging Face hub name (`organisation/model`, fetched on first use).
 
@@ -35,7 +40,7 @@ def resolve(checkpoint: Path | str, wanted: str) -> Path:
         MissingFileError: neither a local path nor a model that the hub can give.
     """
     path = Path(checkpoint).expanduser()
-    if path.exists() or not _HUB_NAME.fullmatch(str(checkpoint)):
+    if path.exists() or not is_hub_name(checkpoint):
         return require(path, wanted)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -66,7 +71,7 @@ def read_tensors(path: Path, wanted: str) -> dict[str, Any]:
     """What a `.safetensors`, or a `.pt`/`.bin` file written by `torch.save`, holds. No code in it is ever run.
 
     Raises:
-        MissingFileError, CheckpointError: no such file; unreadable, or a pickle of anything but tensors and plain values.
+        MissingFileError, CheckpointError: no such file; unreadable, or pickled code.
     """
     path = require(path, wanted)
     if path.suffix == ".safetensors":

@@ -176,7 +176,7 @@ class Tokens:
         streams, codes = _codes(self.streams, "stream indices"), _codes(self.codes, "token codes")
         if streams.shape != codes.shape:
             raise InputError(f"{len(streams)} stream indices for {len(codes)} codes; expected as many")
-        if streams.size and not (0 <= streams.min() and streams.max() < len(self.specs)):
+        if streams.size and not (streams.min() >= 0 and streams.max() < len(self.specs)):
             raise InputError(f"stream indices run to {streams.max()}; expected 0…{len(self.specs) - 1}")
         for index, spec in enumerate(self.specs):
             _check_range(codes[streams == index], spec)
@@ -194,7 +194,8 @@ class Tokens:
     def __getitem__(self, name: str) -> np.ndarray:
         """The codes of one stream, in order: int64 `[n]`."""
         index = [spec.name for spec in self.specs].index(name)
-        return self.codes[self.streams == index]
+        codes: np.ndarray = self.codes[self.streams == index]
+        return codes
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tokens) and list(self) == list(other)

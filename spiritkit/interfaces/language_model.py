@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 class LanguageModel(ABC):
     """A causal model over the vocabulary's ids. It knows no token: what an id means, which ids end a sequence and
-    which are allowed, it is told."""
+    which are allowed, it is told.
+    """
 
     @property
     @abstractmethod
@@ -39,20 +40,22 @@ class LanguageModel(ABC):
         """Continue `ids`, yielding each new id as soon as it is drawn, a stop id as the last."""
 
     def generate_batch(
-        self, batch: list[Sequence[int]], constraint: Constraint, sampling: Sampling
+        self, batch: Sequence[Sequence[int]], constraint: Constraint, sampling: Sampling
     ) -> list[list[int]]:
         """Continue several prompts; row i draws from seed `sampling.seed + i`. A model that runs rows together
-        overrides this."""
+        overrides this.
+        """
         return [
             list(self.generate(ids, constraint, replace(sampling, seed=sampling.seed + row)))
             for row, ids in enumerate(batch)
         ]
 
     @abstractmethod
-    def score(self, batch: list[Sequence[int]]) -> list[np.ndarray]:
+    def score(self, batch: Sequence[Sequence[int]]) -> list[np.ndarray]:
         """For each sequence of T ids, float32 `[T - 1]`: the natural log-probability of ids 1…T - 1, each given all
-        before it, over all `rows`."""
+        before it, over all `rows`.
+        """
 
     @abstractmethod
-    def hidden_states(self, batch: list[Sequence[int]]) -> list[np.ndarray]:
+    def hidden_states(self, batch: Sequence[Sequence[int]]) -> list[np.ndarray]:
         """For each sequence of T ids, float32 `[L + 1, T, D]`: the embedding's output, then each of L layers'."""

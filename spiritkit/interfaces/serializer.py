@@ -17,4 +17,5 @@ class Serializer(ABC):
     @abstractmethod
     def deserialize(self, tokens: Tokens) -> Units:
         """Frames for a vocoder that needs them, from any tokens that a model may emit. What serializing lost
-        (durations) is replaced by a documented default."""
+        (durations) is replaced by a documented default.
+        """

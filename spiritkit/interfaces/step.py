@@ -33,11 +33,7 @@ class Context(Protocol):
 
     @property
     def inputs(self) -> dict[str, Path]:
-        """Step name → folder, of the steps before this one."""
-        ...
-
-    def path(self, value: str | Path) -> Path:
-        """A path that the recipe gives, resolved: relative ones against the current folder."""
+        """Step name → folder, of the earlier steps into whose folders this step's parameters point."""
         ...
 
     def progress(self, items: Iterable[T], *, total: int | None = None, unit: str = "it") -> Iterator[T]:
@@ -46,7 +42,21 @@ class Context(Protocol):
 
 
 class Step(ABC):
-    """One entry of a recipe's `steps`. Its result lies in `context.folder` and is complete when `run` returns."""
+    """One entry of a recipe's `steps`. Its result lies in `context.folder` and is complete when `run` returns.
+
+    Constructors are cheap: they keep and check parameters (raising `RequestError`), and load nothing.
+    """
+
+    #: The recipe's sections that decide the result: a change in one of them makes the step run again.
+    sections: tuple[str, ...] = (
+        "audio",
+        "tokenizers",
+        "serializer",
+        "text_tokenizer",
+        "vocabulary",
+        "language_model",
+        "vocoder",
+    )
 
     def input_files(self) -> list[Path]:
         """Files whose content decides the result: a change of one makes the step run again."""
@@ -54,4 +64,6 @@ class Step(ABC):
 
     @abstractmethod
     def run(self, context: Context) -> None:
-        """Do the work. It may have been interrupted before: what lies in the folder is from an earlier try."""
+        """Do the work. What lies in the folder already is from an interrupted try with the same parameters and inputs,
+        and may be gone on with.
+        """

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 class TextTokenizer(ABC):
     """Turns text into ids 0…size - 1 and back. It knows text only: the ids of markers and speech tokens belong to
-    the vocabulary."""
+    the vocabulary.
+    """
 
     @property
     @abstractmethod
@@ -35,7 +36,8 @@ class TextTokenizer(ABC):
 
     def find(self, piece: str) -> int | None:
         """The id under which the tokenizer's own file already has a marker or speech token, or None. The vocabulary
-        checks its blocks against it."""
+        checks its blocks against it.
+        """
         return None
 
     def assemble(self, parts: Sequence[str | int]) -> list[int]:

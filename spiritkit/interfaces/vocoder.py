@@ -10,7 +10,8 @@ from spiritkit.types import Audio, Tokens, Units
 
 class Vocoder(ABC):
     """Turns codes into sound (paper, section 3.1). `Units` have durations; `Tokens` do not, and the vocoder predicts
-    them. Whatever a model may emit is decodable: without any unit the audio is empty, missing streams take defaults."""
+    them. Whatever a model may emit is decodable: without any unit the audio is empty, missing streams take defaults.
+    """
 
     @property
     @abstractmethod
@@ -53,4 +54,5 @@ class Vocoder(ABC):
         seed: int = 0,
     ) -> Iterator[Audio]:
         """Decode speech that arrives in pieces, giving audio as early as it is settled. The pieces of audio, joined,
-        equal `decode` of the joined input."""
+        equal `decode` of the joined input.
+        """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +12,7 @@ import pluggy
 from spiritkit.errors import RequestError
 from spiritkit.registry import hooks
 from spiritkit.registry.component import Component
+from spiritkit.suggest import suggestion
 
 GROUP = "spiritkit"
 
@@ -78,13 +77,10 @@ class Registry:
 
     def _hint(self, kind: str, name: str) -> str:
         names = [component.name for component in self.components(kind)]
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        if close:
-            return f"; did you mean {close[0]!r}?"
         elsewhere = [component.kind for component in self.components() if component.name == name]
         if elsewhere:
             return f"; {name!r} is a {elsewhere[0]}"
-        return f"; there are {', '.join(names)}" if names else f"; no plugin offers a {kind}"
+        return suggestion(name, names, f"; there are {', '.join(names)}" if names else f"; no plugin offers a {kind}")
 
 
 def _load(point: EntryPoint) -> Plugin:
@@ -110,9 +106,3 @@ def _load(point: EntryPoint) -> Plugin:
 def registry() -> Registry:
     """The registry of what is installed in this environment, read once."""
     return Registry(entry_points(group=GROUP))
-
-
-def warn_of_broken_plugins() -> None:
-    """Say on standard error which plugins failed to load."""
-    for plugin in registry().broken:
-        print(f"note: plugin {plugin.name} failed to load: {plugin.error}", file=sys.stderr)

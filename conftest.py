@@ -1,0 +1,32 @@
+"""Fixtures that every test folder shares: the conformance cases and the checkpoints they were made with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+CONFORMANCE = Path(__file__).parent / "tests" / "conformance"
+
+
+@pytest.fixture(scope="session")
+def conformance() -> Path:
+    """The folder of conformance clips and expected values."""
+    return CONFORMANCE
+
+
+@pytest.fixture(scope="session")
+def reference_checkpoints(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder in the release's format with small random weights; made once for all test processes. Read only."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    folder = shared / "reference_checkpoints"
+    with FileLock(shared / "reference_checkpoints.lock"):
+        if not (folder / "complete").exists():
+            script = CONFORMANCE / "make_reference_checkpoints.py"
+            subprocess.run([sys.executable, script, folder, "--seed", "0", "--size", "small"], check=True)
+            (folder / "complete").touch()
+    return folder

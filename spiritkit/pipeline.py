@@ -1,0 +1,521 @@
+"""The parts of one recipe, composed: audio → units → tokens → ids → language model → ids → tokens → audio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from spiritkit.audio import Recording
+from spiritkit.errors import InputError, RequestError, SpiritkitError
+from spiritkit.interfaces import LanguageModel, Serializer, TextTokenizer, UnitTokenizer, Vocoder
+from spiritkit.types import (
+    Audio,
+    Generation,
+    Sampling,
+    Score,
+    Speech,
+    StreamSpec,
+    Text,
+    Tokens,
+    Units,
+)
+from spiritkit.vocabulary import Output, Vocabulary
+
+PromptPart = Text | Speech | str
+Prompt = PromptPart | Sequence[PromptPart]
+T = TypeVar("T")
+
+
+class SpeechTextModel(Protocol):
+    """Anything that continues and scores prompts of text and speech: a `Pipeline`, or a cascade of recogniser, text
+    model and synthesiser.
+    """
+
+    def generate(
+        self,
+        prompt: Prompt,
+        output: Output = "any",
+        *,
+        max_new_tokens: int = 200,
+        temperature: float = 0.8,
+        top_p: float = 0.95,
+        seed: int = 0,
+    ) -> Generation:
+        """Continue a prompt in the wanted modality."""
+        ...
+
+    def score(self, prompt: Prompt, continuation: Prompt) -> Score:
+        """How probable a continuation is after a prompt."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a pipeline is composed of. Each part is a function that builds it, called on first use: encoding loads no
+    language model. None where the recipe has no such part.
+    """
+
+    tokenizers: Mapping[str, Callable[[], UnitTokenizer]] = field(default_factory=dict)
+    sources: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    serializer: Callable[[], Serializer] | None = None
+    text_tokenizer: Callable[[], TextTokenizer] | None = None
+    language_model: Callable[[], LanguageModel] | None = None
+    vocoder: Callable[[], Vocoder] | None = None
+    blocks: Sequence[Mapping[str, Any]] | None = None
+    pad_to_multiple_of: int = 1
+    chunk_seconds: float = 100.0
+    shortest_seconds: float = 0.08
+    batch_seconds: float = 200.0
+
+
+class _Job(NamedTuple):
+    """One chunk of one recording: its audio at each sample rate that a tokenizer wants."""
+
+    recording: int
+    audio: dict[int, Audio]
+
+
+class Pipeline:
+    """One recipe's parts, built on first use.
+
+    Audio is cut into chunks of `chunk_seconds` before any tokenizer sees it, so that recordings of hours take bounded
+    memory; the units of the chunks are joined.
+    """
+
+    def __init__(self, parts: Parts):
+        self._parts = parts
+
+    # -- parts --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def tokenizers(self) -> dict[str, UnitTokenizer]:
+        """The tokenizers by their keys in the recipe, in its order."""
+        if not self._parts.tokenizers:
+            raise RequestError("the recipe has no tokenizers; add 'tokenizers: {name: {use: …}}'")
+        return {key: build() for key, build in self._parts.tokenizers.items()}
+
+    @cached_property
+    def serializer(self) -> Serializer:
+        """The recipe's serializer."""
+        return _part(self._parts.serializer, "serializer")
+
+    @cached_property
+    def text_tokenizer(self) -> TextTokenizer:
+        """The recipe's text tokenizer."""
+        return _part(self._parts.text_tokenizer, "text_tokenizer")
+
+    @cached_property
+    def vocoder(self) -> Vocoder:
+        """The recipe's vocoder."""
+        return _part(self._parts.vocoder, "vocoder")
+
+    @cached_property
+    def language_model(self) -> LanguageModel:
+        """The recipe's language model, checked against the vocabulary."""
+        model = _part(self._parts.language_model, "language_model")
+        if model.rows != self.vocabulary.rows:
+            raise RequestError(
+                f"the vocabulary has {self.vocabulary.size} ids, padded to {self.vocabulary.rows} rows, but the "
+                f"language model's embedding has {model.rows}; compare vocabulary.blocks and pad_to_multiple_of with it"
+            )
+        return model
+
+    @cached_property
+    def specs(self) -> tuple[StreamSpec, ...]:
+        """The streams of all tokenizers, named by the recipe's keys, in its order."""
+        return tuple(
+            replace(spec, name=name)
+            for key, tokenizer in self.tokenizers.items()
+            for spec, name in zip(tokenizer.streams, _stream_names(key, tokenizer), strict=True)
+        )
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """Stream name → hash of what makes its codes: component, parameters and weights."""
+        return {
+            name: self._parts.sources[key]()
+            for key, tokenizer in self.tokenizers.items()
+            if key in self._parts.sources
+            for name in _stream_names(key, tokenizer)
+        }
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The recipe's vocabulary, checked against the text tokenizer's own file."""
+        if self._parts.blocks is None:
+            raise RequestError("the recipe has no vocabulary; add 'vocabulary: {blocks: […]}'")
+        has_text = self._parts.text_tokenizer is not None
+        vocabulary = Vocabulary.from_blocks(
+            self._parts.blocks,
+            specs=self.specs,
+            text_size=self.text_tokenizer.size if has_text else None,
+            pad_to_multiple_of=self._parts.pad_to_multiple_of,
+        )
+        if has_text:
+            vocabulary.check(self.text_tokenizer)
+        return vocabulary
+
+    @property
+    def has_vocabulary(self) -> bool:
+        """Whether the recipe has a vocabulary, without which there are units and sound, but no strings and ids."""
+        return self._parts.blocks is not None
+
+    # -- audio → units → tokens → ids ---------------------------------------------------------------------------------
+
+    def encode(self, audio: Path | str | Audio) -> Units:
+        """Units of one recording of any length, sample rate and number of channels.
+
+        Raises:
+            MissingFileError, InputError: no such file; unreadable, damaged or too short.
+        """
+        return self.encode_batch([audio])[0]
+
+    def encode_batch(self, audios: Sequence[Path | str | Audio]) -> list[Units]:
+        """Units of several recordings; each is what it would be alone.
+
+        Raises:
+            SpiritkitError: of the first recording that cannot be encoded.
+        """
+        results = []
+        for result in self.encode_each(audios):
+            if isinstance(result, SpiritkitError):
+                raise result
+            results.append(result)
+        return results
+
+    def encode_each(self, audios: Iterable[Path | str | Audio]) -> Iterator[Units | SpiritkitError]:
+        """Units of many recordings, in order, each as soon as it is whole; of one that cannot be encoded, its error.
+        Chunks of several recordings run together, up to `batch_seconds` of audio at once.
+        """
+        finished: dict[int, list[Units] | SpiritkitError] = {}
+        counter = _Counter(audios)
+        next_out = 0
+        for batch in self._batches(counter, finished):
+            for recording, units in self._encode_jobs(batch):
+                done = finished.setdefault(recording, [])
+                if isinstance(done, list):
+                    done.append(units)
+            # A recording is whole once a later one has begun, or all are read.
+            while next_out < counter.read - (0 if counter.exhausted else 1):
+                yield self._joined(finished.pop(next_out))
+                next_out += 1
+        while next_out < counter.read:
+            yield self._joined(finished.pop(next_out))
+            next_out += 1
+
+    def _batches(
+        self, recordings: Iterable[tuple[int, Path | str | Audio]], failed: dict[int, list[Units] | SpiritkitError]
+    ) -> Iterator[list[_Job]]:
+        rates = sorted({tokenizer.sample_rate for tokenizer in self.tokenizers.values()})
+        batch: list[_Job] = []
+        seconds = 0.0
+        for index, audio in recordings:
+            try:
+                for chunks in self._chunks(audio, rates):
+                    length = float(chunks[rates[0]].duration)
+                    if batch and seconds + length > self._parts.batch_seconds:
+                        yield batch
+                        batch, seconds = [], 0.0
+                    batch.append(_Job(index, chunks))
+                    seconds += length
+            except SpiritkitError as error:
+                failed[index] = error
+                batch = [job for job in batch if job.recording != index]
+        if batch:
+            yield batch
+
+    def _chunks(self, audio: Path | str | Audio, rates: Sequence[int]) -> Iterator[dict[int, Audio]]:
+        streams = [
+            Recording(audio).chunks(rate, self._parts.chunk_seconds, self._parts.shortest_seconds) for rate in rates
+        ]
+        for chunks in zip(*streams, strict=False):  # rounding may leave one rate a last sliver that another drops
+            yield dict(zip(rates, chunks, strict=True))
+
+    def _encode_jobs(self, batch: list[_Job]) -> Iterator[tuple[int, Units]]:
+        codes: list[dict[str, np.ndarray]] = [{} for _ in batch]
+        for key, tokenizer in self.tokenizers.items():
+            names = _stream_names(key, tokenizer)
+            results = tokenizer.encode([job.audio[tokenizer.sample_rate] for job in batch])
+            for found, units in zip(codes, results, strict=True):
+                found.update(units.renamed(names).codes)
+        for job, found in zip(batch, codes, strict=True):
+            yield job.recording, Units(self.specs, found)
+
+    def _joined(self, result: list[Units] | SpiritkitError) -> Units | SpiritkitError:
+        if isinstance(result, SpiritkitError):
+            return result
+        codes = {spec.name: np.concatenate([units[spec.name] for units in result]) for spec in self.specs}
+        return Units(self.specs, codes, self.sources)
+
+    def to_tokens(self, units: Units) -> Tokens:
+        """Units as the language model's tokens: deduplicated and merged."""
+        return self.serializer.serialize(units)
+
+    def to_string(self, speech: Units | Tokens | Sequence[int]) -> str:
+        """Units, tokens or ids as one string; ids may hold text and markers too."""
+        if isinstance(speech, Units):
+            speech = self.to_tokens(speech)
+        if isinstance(speech, Tokens):
+            return self.vocabulary.string(speech)
+        return "".join(
+            self.text_tokenizer.decode(run) if is_text else "".join(map(self.vocabulary.spelling, run))
+            for is_text, run in _runs(self._known(speech), lambda id: id < self.vocabulary.text_size)
+        )
+
+    def to_ids(self, speech: Units | Tokens | str) -> list[int]:
+        """Ids of units, tokens or a string of markers, tokens and text, as they stand inside a sequence: no `<s>` in
+        front.
+        """
+        if isinstance(speech, Units):
+            speech = self.to_tokens(speech)
+        if isinstance(speech, Tokens):
+            return self.vocabulary.ids(speech)
+        return [
+            id
+            for part in self.vocabulary.split(speech)
+            for id in ([part] if isinstance(part, int) else self.text_tokenizer.encode(part))
+        ]
+
+    def parse(self, tokens: str | Sequence[int]) -> Tokens:
+        """The speech tokens of a string or of ids, whatever a model may have written around them; what is no token of
+        this vocabulary is passed over.
+        """
+        if isinstance(tokens, str):
+            return self.vocabulary.tokens(part for part in self.vocabulary.split(tokens) if isinstance(part, int))
+        return self.vocabulary.tokens(tokens)
+
+    # -- ids → tokens → audio -----------------------------------------------------------------------------------------
+
+    def decode(
+        self,
+        speech: Units | Tokens | str | Sequence[int],
+        speaker: int | str | None = None,
+        style: int | str | None = None,
+        seed: int = 0,
+    ) -> Audio:
+        """Sound of units (durations as given), or of tokens, a string or ids (durations predicted).
+
+        Args:
+            speech: what to say; without any unit the audio is empty.
+            speaker: index or name of the voice; None for the vocoder's default.
+            style: index or name; None for the tokens' own, or the vocoder's default.
+            seed: of whatever the vocoder draws at random.
+        """
+        if not isinstance(speech, Units | Tokens):
+            speech = self.parse(speech)
+        return self.vocoder.decode([speech], speaker=speaker, style=style, seed=seed)[0]
+
+    # -- the language model -------------------------------------------------------------------------------------------
+
+    def prompt(self, prompt: Prompt, output: Output = "any") -> tuple[str, list[int]]:
+        """A prompt as string and ids (paper, section 3.2; facts of the release).
+
+        A marker goes before each run of one modality, and once more at the end if the wanted output differs from the
+        last. The whole is encoded as one sequence, `<s>` first.
+        """
+        return self._prompt(self._parts_of(prompt), output)
+
+    def generate(
+        self,
+        prompt: Prompt,
+        output: Output = "any",
+        *,
+        max_new_tokens: int = 200,
+        temperature: float = 0.8,
+        top_p: float = 0.95,
+        seed: int = 0,
+        speaker: int | str | None = None,
+        style: int | str | None = None,
+    ) -> Generation:
+        """Continue a prompt.
+
+        Args:
+            prompt: a list of `Text` and `Speech`, or one of them.
+            output: `text`, `speech`, or `any` for what the model chooses.
+            max_new_tokens: at most so many; the end-of-sequence id ends it before.
+            temperature: 0 is greedy.
+            top_p: nucleus of the distribution that is drawn from.
+            seed: the same seed gives the same result.
+            speaker: voice of generated speech, as in `decode`.
+            style: style of generated speech, as in `decode`.
+        """
+        return self.generate_batch(
+            [prompt],
+            output,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            top_p=top_p,
+            seed=seed,
+            speaker=speaker,
+            style=style,
+        )[0]
+
+    def generate_batch(
+        self,
+        prompts: Sequence[Prompt],
+        output: Output = "any",
+        *,
+        max_new_tokens: int = 200,
+        temperature: float = 0.8,
+        top_p: float = 0.95,
+        seed: int = 0,
+        speaker: int | str | None = None,
+        style: int | str | None = None,
+    ) -> list[Generation]:
+        """Continue several prompts together; prompt i draws from seed `seed + i`."""
+        _check_output(output)
+        stop_ids = (self.text_tokenizer.eos_id,) if self._parts.text_tokenizer else ()
+        sampling = Sampling(max_new_tokens, temperature, top_p, seed, stop_ids)
+        encoded = [self.prompt(prompt, output) for prompt in prompts]
+        constraint = self.vocabulary.constraint(output, stop_ids)
+        continuations = self.language_model.generate_batch([ids for _, ids in encoded], constraint, sampling)
+        return [
+            Generation(string, ids, new_ids, self.spans(new_ids, speaker=speaker, style=style, seed=seed + row))
+            for row, ((string, ids), new_ids) in enumerate(zip(encoded, continuations, strict=True))
+        ]
+
+    def spans(
+        self,
+        ids: Sequence[int],
+        *,
+        speaker: int | str | None = None,
+        style: int | str | None = None,
+        seed: int = 0,
+    ) -> list[Text | Speech]:
+        """Ids split at every change of modality, text decoded and, where the recipe has a vocoder, speech too."""
+        markers = {marker.id for marker in self.vocabulary.markers}
+        spans: list[Text | Speech] = []
+        for is_text, run in _runs(
+            [id for id in self._known(ids) if id not in markers], lambda id: id < self.vocabulary.text_size
+        ):
+            if is_text:
+                text = self.text_tokenizer.decode(run)
+                if text:
+                    spans.append(Text(text))
+                continue
+            tokens = self.vocabulary.tokens(run)
+            audio = None
+            if self._parts.vocoder:
+                audio = self.decode(tokens, speaker=speaker, style=style, seed=seed)
+            spans.append(Speech(audio, tokens))
+        return spans
+
+    def score(self, prompt: Prompt, continuation: Prompt) -> Score:
+        """Log-probability of a continuation after a prompt, over all ids (paper, section 4.1).
+
+        The marker between a prompt and a continuation of another modality belongs to the prompt. Where text runs on
+        across the boundary and the two make a token together, that token belongs to the continuation.
+        """
+        return self.score_batch([(prompt, continuation)])[0]
+
+    def score_batch(self, pairs: Sequence[tuple[Prompt, Prompt]]) -> list[Score]:
+        """Scores of several (prompt, continuation) pairs, computed together."""
+        contexts, wholes = [], []
+        for prompt, continuation in pairs:
+            before, after = self._parts_of(prompt), self._parts_of(continuation)
+            if not after:
+                raise RequestError("the continuation to score is empty")
+            contexts.append(self._prompt(before, "text" if isinstance(after[0], Text) else "speech")[1])
+            wholes.append(self._prompt(before + after, "any")[1])
+        scores = []
+        for context, whole, values in zip(contexts, wholes, self.language_model.score(wholes), strict=True):
+            shared = next((i for i, (a, b) in enumerate(zip(context, whole, strict=False)) if a != b), len(context))
+            if shared >= len(whole):
+                raise RequestError("the continuation to score adds no token to the prompt")
+            scores.append(Score(float(values[max(shared - 1, 0) :].sum(dtype=np.float64)), len(whole) - max(shared, 1)))
+        return scores
+
+    def _parts_of(self, prompt: Prompt) -> list[Text | Speech]:
+        """A prompt as a list, its recordings encoded (together)."""
+        given = [prompt] if isinstance(prompt, Text | Speech | str) else list(prompt)
+        parts: list[Text | Speech] = []
+        for part in given:
+            if not isinstance(part, Text | Speech | str):
+                raise InputError(f"a prompt part is a {type(part).__name__}; expected Text, Speech or a string")
+            parts.append(Text(part) if isinstance(part, str) else part)
+        sounds = [part.audio for part in parts if isinstance(part, Speech) and part.tokens is None]
+        units = iter(self.encode_batch([sound for sound in sounds if sound is not None]))
+        return [
+            replace(part, tokens=self.to_tokens(next(units)))
+            if isinstance(part, Speech) and part.tokens is None
+            else part
+            for part in parts
+        ]
+
+    def _prompt(self, parts: Sequence[Text | Speech], output: Output) -> tuple[str, list[int]]:
+        string: list[str] = []
+        pieces: list[str | int] = []
+        last: str | None = None
+
+        def switch(modality: str) -> None:
+            nonlocal last
+            marker = self.vocabulary.marker(modality)
+            if modality != last and marker:
+                string.append(marker.spelling)
+                pieces.append(marker.id)
+            last = modality
+
+        for part in parts:
+            if isinstance(part, Text):
+                switch("text")
+                string.append(part.text)
+                pieces.append(part.text)
+            else:
+                switch("speech")
+                assert part.tokens is not None  # _parts_of encodes what has none
+                string.append(self.vocabulary.string(part.tokens))
+                pieces.extend(self.vocabulary.ids(part.tokens))
+        if output != "any":
+            switch(output)
+        if self._parts.text_tokenizer:
+            return "".join(string), self.text_tokenizer.assemble(pieces)
+        texts = [piece for piece in pieces if isinstance(piece, str)]
+        if texts:
+            raise RequestError(f"the recipe has no text_tokenizer; it cannot read the text {texts[0]!r}")
+        return "".join(string), [piece for piece in pieces if isinstance(piece, int)]
+
+    def _known(self, ids: Iterable[int]) -> list[int]:
+        return [id for id in ids if 0 <= id < self.vocabulary.size]
+
+
+class _Counter(Iterable[tuple[int, T]]):
+    """Numbers items as they are taken, and knows how many were and whether that was all."""
+
+    def __init__(self, items: Iterable[T]):
+        self._items = items
+        self.read = 0
+        self.exhausted = False
+
+    def __iter__(self) -> Iterator[tuple[int, T]]:
+        for item in self._items:
+            self.read += 1
+            yield self.read - 1, item
+        self.exhausted = True
+
+
+def _part(build: Callable[[], T] | None, name: str) -> T:
+    if build is None:
+        raise RequestError(f"the recipe has no {name}; add '{name}: {{use: …}}'")
+    return build()
+
+
+def _stream_names(key: str, tokenizer: UnitTokenizer) -> list[str]:
+    count = len(tokenizer.streams)
+    return [key] if count == 1 else [f"{key}.{index}" for index in range(count)]
+
+
+def _runs(ids: Iterable[int], group: Callable[[int], bool]) -> Iterator[tuple[bool, list[int]]]:
+    from itertools import groupby
+
+    for value, run in groupby(ids, key=group):
+        yield value, list(run)
+
+
+def _check_output(output: str) -> None:
+    if output not in ("text", "speech", "any"):
+        raise RequestError(f"output is {output!r}; expected 'text', 'speech' or 'any'")

@@ -1,0 +1,88 @@
+"""Specs → objects."""
+
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+from typing import Any
+
+from spiritkit.checkpoints import is_hub_name
+from spiritkit.hashing import hash_json, hash_path
+from spiritkit.recipe.schema import Spec, parameters
+from spiritkit.recipe.tree import Problem
+
+#: Parameters that say where and how fast a component computes, not what: they do not change a stream's source.
+RUNTIME = frozenset({"device", "device_map", "dtype", "batch_seconds"})
+
+
+def build(spec: Spec) -> Any:
+    """Construct a component, its nested components first."""
+    return spec.target(**{name: _built(value) for name, value in spec.parameters.items()})
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return build(value)
+    if isinstance(value, list):
+        return [_built(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _built(item) for name, item in value.items()}
+    return value
+
+
+def source(spec: Spec) -> str:
+    """What makes a tokenizer's codes: `name.v1@` and 12 hexadecimal digits over its parameters and weights. Where the
+    files lie does not matter, nor where or in which number format it computes.
+    """
+    return f"{spec.component.name}@{hash_json(identity(spec, leave_out=RUNTIME))[:12]}"
+
+
+def identity(spec: Spec, leave_out: frozenset[str] = frozenset()) -> Any:
+    """A component with its parameters as a JSON value, files by their content."""
+    paths = {name for name, _ in _path_parameters(spec)}
+    return {
+        "use": spec.component.name,
+        **{
+            name: _identified(value, name in paths, leave_out)
+            for name, value in spec.parameters.items()
+            if name not in leave_out
+        },
+    }
+
+
+def _identified(value: Any, is_path: bool, leave_out: frozenset[str]) -> Any:
+    if isinstance(value, Spec):
+        return identity(value, leave_out)
+    if isinstance(value, list):
+        return [_identified(item, is_path, leave_out) for item in value]
+    if isinstance(value, dict):
+        return {name: _identified(item, is_path, leave_out) for name, item in value.items()}
+    if is_path and value is not None and Path(value).expanduser().exists():
+        return hash_path(Path(value).expanduser())
+    return str(value) if isinstance(value, Path) else value
+
+
+def missing_files(spec: Spec) -> list[Problem]:
+    """The files and folders that a part's parameters name and that are not there (hub names are left to the hub)."""
+    problems = []
+    for name, value in _path_parameters(spec):
+        path = Path(value).expanduser()
+        if not path.exists() and not is_hub_name(value):
+            key = f"{spec.key}.{name}"
+            node = spec.node.value[name]
+            problems.append(Problem(node.origin, key, f"{path}: no such file or folder"))
+    for value in spec.parameters.values():
+        for nested in value if isinstance(value, list) else [value]:
+            if isinstance(nested, Spec):
+                problems += missing_files(nested)
+    return problems
+
+
+def _path_parameters(spec: Spec) -> list[tuple[str, Any]]:
+    """Parameters of the recipe whose annotation is, or allows, a `Path`."""
+    return [
+        (parameter.name, spec.parameters[parameter.name])
+        for parameter in parameters(spec.target)
+        if spec.parameters.get(parameter.name) is not None
+        and Path in (parameter.annotation, *typing.get_args(parameter.annotation))
+    ]

@@ -1,0 +1,144 @@
+"""A recipe, opened: merged, overridden, interpolated, checked and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from spiritkit.errors import MissingFileError, RecipeError
+from spiritkit.pipeline import Parts, Pipeline
+from spiritkit.recipe.build import build, missing_files, source
+from spiritkit.recipe.check import Checked, check
+from spiritkit.recipe.interpolate import interpolated, references
+from spiritkit.recipe.merge import merged, override
+from spiritkit.recipe.schema import Spec
+from spiritkit.recipe.tree import UNRESOLVED, Node, Origin, Problem
+from spiritkit.registry.recipes import find
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe.
+
+    Attributes:
+        path: the file it was opened from.
+        tree: the merged and resolved values with their origins.
+        checked: its components, ready to be built.
+    """
+
+    path: Path
+    tree: Node
+    checked: Checked
+
+    @property
+    def name(self) -> str:
+        """`name`, by default the file's name without `.yaml`."""
+        return str(self.tree.value["name"].value)
+
+    @property
+    def seed(self) -> int:
+        """`seed`, by default 0."""
+        return int(self.tree.value["seed"].value)
+
+    @property
+    def output_dir(self) -> Path:
+        """`output_dir`, by default `runs/NAME`."""
+        return Path(self.tree.value["output_dir"].value).expanduser()
+
+    def to_yaml(self) -> str:
+        """The resolved recipe as YAML that opens as the same recipe."""
+        return yaml.safe_dump(self.tree.plain(), sort_keys=False, allow_unicode=True, width=110)
+
+    def components(self) -> list[Spec]:
+        """The specs of the pipeline's parts."""
+        return [*self.checked.tokenizers.values(), *self.checked.parts.values()]
+
+    def check_files(self) -> None:
+        """See that every file that the pipeline's parts name is there.
+
+        Raises:
+            RecipeError: one line for each that is not, then what the recipe's `help` says of the folders they are in.
+        """
+        problems = [problem for spec in self.components() for problem in missing_files(spec)]
+        if problems:
+            raise RecipeError([*map(str, problems), *self._help_for_paths(" ".join(map(str, problems)))])
+
+    def explain(self, error: MissingFileError) -> str:
+        """An error of a missing file, with what the recipe's `help` says of the folder it is in."""
+        return "\n".join([str(error), *self._help_for_paths(str(error))])
+
+    def help_for(self, keys: Container[str]) -> list[str]:
+        """What the recipe's `help` says of some top-level keys."""
+        help = self.tree.value.get("help")
+        entries = help.items() if help and isinstance(help.value, dict) else ()
+        return [f"{key}: {text.value}" for key, text in entries if key in keys]
+
+    def _help_for_paths(self, message: str) -> list[str]:
+        paths = {key: node.value for key, node in self.tree.items() if isinstance(node.value, str)}
+        return self.help_for({key for key, path in paths.items() if str(Path(path).expanduser()) in message})
+
+    def pipeline(self) -> Pipeline:
+        """The recipe's parts, composed; each is built on first use."""
+        parts = {key: _builder(spec) for key, spec in self.checked.parts.items()}
+        vocabulary = self.checked.vocabulary or {}
+        return Pipeline(
+            Parts(
+                tokenizers={key: _builder(spec) for key, spec in self.checked.tokenizers.items()},
+                sources={key: _sourcer(spec) for key, spec in self.checked.tokenizers.items()},
+                serializer=parts.get("serializer"),
+                text_tokenizer=parts.get("text_tokenizer"),
+                language_model=parts.get("language_model"),
+                vocoder=parts.get("vocoder"),
+                blocks=vocabulary.get("blocks"),
+                pad_to_multiple_of=vocabulary.get("pad_to_multiple_of", 1),
+                **self.checked.audio,
+            )
+        )
+
+
+def _builder(spec: Spec):  # type: ignore[no-untyped-def]
+    return lambda: build(spec)
+
+
+def _sourcer(spec: Spec):  # type: ignore[no-untyped-def]
+    return lambda: source(spec)
+
+
+def open_recipe(reference: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Open a recipe by path, name or `package:path`.
+
+    Args:
+        reference: e.g. `spiritlm/base`, `my.yaml`, `my_package:recipes/x.yaml`.
+        overrides: each `key=value`, the key dotted; applied in order.
+
+    Raises:
+        RecipeError: everything that is wrong with it, a line each.
+    """
+    path = find(str(reference))
+    raw = _with_defaults(_overridden(path, overrides), path)
+    problems: list[Problem] = []
+    tree = interpolated(raw, problems)
+    checked = check(tree, references(raw), problems)
+    recipe = Recipe(path, tree, checked)
+    if problems:
+        unresolved = {key for key, node in tree.items() if node.value is UNRESOLVED}
+        raise RecipeError([*map(str, problems), *recipe.help_for(unresolved)])
+    return recipe
+
+
+def _overridden(path: Path, overrides: Sequence[str]) -> Node:
+    problems: list[Problem] = []
+    tree = override(merged(path), overrides, problems)
+    if problems:
+        raise RecipeError([str(problem) for problem in problems])
+    return tree
+
+
+def _with_defaults(tree: Node, path: Path) -> Node:
+    default = Origin("default")
+    defaults = {"name": path.stem, "seed": 0, "output_dir": "runs/${name}"}
+    given = {key: node for key, node in tree.items() if node.value is not None}
+    return Node({**{key: Node(value, default) for key, value in defaults.items()}, **given}, tree.origin)

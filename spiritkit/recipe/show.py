@@ -1,0 +1,32 @@
+"""A resolved recipe as YAML with the origin of each value as a comment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import yaml
+
+from spiritkit.recipe.tree import Node
+
+_COLUMN = 60
+
+
+def with_origins(tree: Node) -> str:
+    """YAML that opens as the same recipe, with `# file:line` behind each value."""
+    return "".join(f"{line}\n" for line in _lines(tree, ""))
+
+
+def _lines(node: Node, indent: str) -> Iterator[str]:
+    for name, child in node.items():
+        head = f"{indent}{_scalar(name)}:" if isinstance(node.value, dict) else f"{indent}-"
+        if isinstance(child.value, dict | list) and child.value:
+            yield head
+            yield from _lines(child, indent + "  ")
+            continue
+        origin = f"{child.origin}  {child.expression}" if child.expression is not None else str(child.origin)
+        yield f"{head} {_scalar(child.plain())}".ljust(_COLUMN) + f"  # {origin}"
+
+
+def _scalar(value: object) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1 << 30)
+    return text.removesuffix("\n").removesuffix("\n...")

@@ -1,0 +1,185 @@
+"""Running a recipe's steps in order, each once for each state of what decides its result."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from spiritkit.atomic import write_json, write_text
+from spiritkit.errors import MissingFileError, RequestError
+from spiritkit.hashing import hash_json, hash_path
+from spiritkit.interfaces import Step
+from spiritkit.pipeline import Pipeline
+from spiritkit.recipe.build import build, identity
+from spiritkit.recipe.recipe import Recipe
+from spiritkit.recipe.schema import Spec
+from spiritkit.registry import registry
+from spiritkit.run.context import RunContext
+from spiritkit.suggest import suggestion
+
+_PACKAGES = ("spiritkit", "torch", "torchaudio", "transformers", "numpy", "soundfile", "omegaconf", "sentencepiece")
+
+
+class Runner:
+    """One run of a recipe.
+
+    Its folder holds `recipe.yaml` (resolved), `run.json` (versions, seed, hashes), and a folder for each step with the
+    step's files and `step.json` (fingerprint, time). A step whose `step.json` has the present fingerprint is skipped.
+    """
+
+    def __init__(self, recipe: Recipe, say: Callable[[str], None] = print):
+        self.recipe = recipe
+        self.folder = recipe.output_dir
+        self._say = say
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The recipe's parts, shared by all steps."""
+        return self.recipe.pipeline()
+
+    def run(self, only: str | None = None, force: bool = False) -> None:
+        """Run the steps that are not up to date.
+
+        Args:
+            only: run this step alone, on what earlier ones left.
+            force: run steps even if they are up to date.
+
+        Raises:
+            RequestError: no such step, nothing to do, or a file that the recipe names is missing.
+        """
+        steps = self.recipe.checked.steps
+        if only is not None and only not in steps:
+            raise RequestError(f"no step {only!r}{suggestion(only, steps) or f'; there are {_listed(steps)}'}")
+        if not steps:
+            raise RequestError(f"{self.recipe.path}: the recipe has no steps; add 'steps: {{name: {{use: …}}}}'")
+        self.recipe.check_files()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
+        write_json(self.folder / "run.json", self._record())
+        fingerprints: dict[str, str] = {}
+        for name, spec in steps.items():
+            step: Step = build(spec)
+            inputs = self._inputs(spec, fingerprints)
+            fingerprints[name] = self._fingerprint(spec, step, {key: fingerprints[key] for key in inputs})
+            if only in (None, name):
+                self._run_step(name, step, inputs, fingerprints[name], force)
+
+    def _run_step(self, name: str, step: Step, inputs: dict[str, Path], fingerprint: str, force: bool) -> None:
+        folder = self.folder / name
+        marker, started_marker = folder / "step.json", folder / "unfinished.json"
+        if not force and _recorded(marker) == fingerprint:
+            self._say(f"{name}: up to date in {folder}")
+            return
+        if folder.exists() and (force or _recorded(started_marker) != fingerprint):
+            shutil.rmtree(folder)  # of another state: the parts of two results must not mix
+        marker.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(started_marker, {"fingerprint": fingerprint})
+        self._say(f"{name}: {type(step).__name__} → {folder}")
+        started = time.perf_counter()
+        step.run(RunContext(name, lambda: self.pipeline, folder, self.recipe.seed, inputs))
+        seconds = round(time.perf_counter() - started, 3)
+        started_marker.unlink()
+        write_json(marker, {"fingerprint": fingerprint, "seconds": seconds, "versions": _versions()})
+        self._say(f"{name}: done in {seconds:.1f} s")
+
+    def _inputs(self, spec: Spec, earlier: Iterable[str]) -> dict[str, Path]:
+        """The earlier steps into whose folders a step's parameters point."""
+        strings = [str(leaf.value) for _, leaf in spec.node.leaves()]
+        folders = {name: self.folder / name for name in earlier}
+        return {
+            name: folder
+            for name, folder in folders.items()
+            if any(string == str(folder) or string.startswith(f"{folder}/") for string in strings)
+        }
+
+    def _fingerprint(self, spec: Spec, step: Step, inputs: dict[str, str]) -> str:
+        sections = {key: self._section(key) for key in step.sections}
+        used = [spec, *_specs_of(self.recipe, step.sections)]
+        return hash_json(
+            {
+                "step": identity(spec),
+                "sections": sections,
+                "seed": self.recipe.seed,
+                "components": {one.component.name: _provider(one) for one in _nested(used)},
+                "inputs": inputs,
+                "files": [_hash_input(path) for path in step.input_files()],
+            }
+        )
+
+    def _section(self, key: str) -> Any:
+        checked = self.recipe.checked
+        if key == "tokenizers":  # a list: their order matters
+            return [[name, identity(spec)] for name, spec in checked.tokenizers.items()]
+        if key in checked.parts:
+            return identity(checked.parts[key])
+        return {"audio": checked.audio, "vocabulary": checked.vocabulary}.get(key)
+
+    def _record(self) -> dict[str, Any]:
+        return {
+            "recipe": str(self.recipe.path),
+            "name": self.recipe.name,
+            "seed": self.recipe.seed,
+            "command": sys.argv,
+            "versions": _versions(),
+            "plugins": {plugin.name: plugin.version for plugin in registry().plugins},
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "parts": {spec.key: identity(spec) for spec in self.recipe.components()},
+        }
+
+
+def _specs_of(recipe: Recipe, sections: Iterable[str]) -> list[Spec]:
+    parts = [recipe.checked.parts[key] for key in sections if key in recipe.checked.parts]
+    return parts + (list(recipe.checked.tokenizers.values()) if "tokenizers" in sections else [])
+
+
+def _nested(specs: Iterable[Spec]) -> list[Spec]:
+    found = []
+    for spec in specs:
+        found.append(spec)
+        for value in spec.parameters.values():
+            found += _nested(
+                [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Spec)]
+            )
+    return found
+
+
+def _provider(spec: Spec) -> str:
+    plugin = registry().plugin_of(spec.component)
+    return f"{plugin.name} {plugin.version}"
+
+
+def _hash_input(path: Path) -> str:
+    if not path.exists():
+        raise MissingFileError(path, "an input of the step")
+    return hash_path(path)
+
+
+def _recorded(path: Path) -> str | None:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["fingerprint"])
+    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

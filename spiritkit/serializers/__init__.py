@@ -1,0 +1,1 @@
+"""Serializers that ship with the core."""

@@ -1,0 +1,50 @@
+"""Streams merged by the time at which their codes start: the paper's token order."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spiritkit.interfaces import Serializer
+from spiritkit.tokens import carry_forward, merge_by_time, run_starts
+from spiritkit.types import Tokens, Units
+
+
+class TimeMerge(Serializer):
+    """Deduplicates each stream that wants it, then merges all by time (paper, section 3.1).
+
+    The first code of a run keeps its time. Codes that start together come in the order of the recipe's tokenizers:
+    `[St10][Pi0][Hu28][Hu22][Pi14][Hu15]…`
+    """
+
+    def serialize(self, units: Units) -> Tokens:
+        """See `Serializer.serialize`."""
+        frames = [
+            run_starts(units[spec.name]) if spec.deduplicate else np.arange(len(units[spec.name]))
+            for spec in units.specs
+        ]
+        streams, within = merge_by_time(units.specs, frames)
+        codes = np.zeros(len(streams), dtype=np.int64)
+        for index, spec in enumerate(units.specs):
+            mine = streams == index
+            codes[mine] = units[spec.name][frames[index]][within[mine]]
+        return Tokens(units.specs, streams, codes, units.source)
+
+    def deserialize(self, tokens: Tokens) -> Units:
+        """Frames from tokens: each token of the fastest stream is one frame of it; every other stream takes the code
+        in force at its own frames' times, the first before there is one, and none if it has no token.
+        """
+        if not tokens.specs:
+            return Units((), {})
+        lead = max(tokens.specs, key=lambda spec: spec.rate)
+        codes = {lead.name: tokens[lead.name]}
+        for spec in tokens.specs:
+            held = carry_forward(tokens, lead.name, spec.name)
+            if spec.name == lead.name:
+                continue
+            if held is None:
+                codes[spec.name] = np.zeros(0, dtype=np.int64)
+                continue
+            n_frames = -(-len(held) * spec.rate // lead.rate)
+            at = [int(frame * lead.rate // spec.rate) for frame in range(n_frames)]
+            codes[spec.name] = held[np.minimum(at, len(held) - 1)] if len(held) else held
+        return Units(tokens.specs, codes, tokens.source)

@@ -1,0 +1,128 @@
+"""Step `generate.v1`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from spiritkit.atomic import write_json, write_text
+from spiritkit.audio import write_wav
+from spiritkit.checkpoints import require
+from spiritkit.errors import RequestError
+from spiritkit.interfaces import Context, Step
+from spiritkit.types import Audio, Generation, Sampling, Speech, Text
+from spiritkit.vocabulary import Output
+
+_PART = "expected text, {text: …} or {speech: path}"
+
+
+class Generate(Step):
+    """Continues prompts.
+
+    Writes `N.json` for the Nth prompt (prompt, ids, text, token counts), `N.K.wav` for its Kth span if that is speech,
+    and at the end all of them as `generations.jsonl`.
+
+    Args:
+        prompts: each a text, `{text: …}`, `{speech: path}`, or a list of these for a prompt of several parts.
+        output: `text`, `speech`, or `any` for what the model chooses.
+        max_new_tokens: at most so many for each prompt.
+        temperature: 0 is greedy.
+        top_p: nucleus of the distribution that is drawn from.
+        speaker: voice of generated speech; null for the vocoder's default.
+        style: style of generated speech; null for the tokens' own, or the vocoder's default.
+    """
+
+    def __init__(
+        self,
+        *,
+        prompts: list[str | dict[str, str] | list[str | dict[str, str]]],
+        output: Output = "any",
+        max_new_tokens: int = 200,
+        temperature: float = 0.8,
+        top_p: float = 0.95,
+        speaker: int | str | None = None,
+        style: int | str | None = None,
+    ):
+        Sampling(max_new_tokens, temperature, top_p)  # says now what is out of range
+        self._prompts = [_prompt(prompt, index) for index, prompt in enumerate(prompts)]
+        self._output = output
+        self._options: dict[str, Any] = {
+            "max_new_tokens": max_new_tokens,
+            "temperature": temperature,
+            "top_p": top_p,
+            "speaker": speaker,
+            "style": style,
+        }
+
+    def input_files(self) -> list[Path]:
+        """The recordings among the prompts."""
+        sounds = [part.audio for prompt in self._prompts for part in prompt if isinstance(part, Speech)]
+        return [require(Path(str(sound)), "an audio file to continue") for sound in sounds]
+
+    def run(self, context: Context) -> None:
+        """See `Step.run`."""
+        for index, prompt in enumerate(context.progress(self._prompts, unit="prompt")):
+            path = context.folder / f"{index}.json"
+            if path.exists():
+                continue
+            generation = context.pipeline.generate(
+                prompt, output=self._output, seed=context.seed + index, **self._options
+            )
+            write_json(path, _record(index, prompt, generation, context.folder))
+        records = [
+            json.loads((context.folder / f"{index}.json").read_text(encoding="utf-8"))
+            for index in range(len(self._prompts))
+        ]
+        write_text(
+            context.folder / "generations.jsonl",
+            "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records),
+        )
+        for record in records:
+            print(_line(record))
+
+
+def _prompt(given: Any, index: int) -> list[Text | Speech]:
+    parts: list[Text | Speech] = []
+    for part in given if isinstance(given, list) else [given]:
+        if isinstance(part, str):
+            parts.append(Text(part))
+        elif list(part) == ["text"]:
+            parts.append(Text(part["text"]))
+        elif list(part) == ["speech"]:
+            parts.append(Speech(Path(part["speech"]).expanduser()))
+        else:
+            raise RequestError(f"prompt {index} has a part with keys {', '.join(part) or '(none)'}; {_PART}")
+    if not parts:
+        raise RequestError(f"prompt {index} is empty; {_PART}")
+    return parts
+
+
+def _record(index: int, prompt: list[Text | Speech], generation: Generation, folder: Path) -> dict[str, Any]:
+    spans: list[dict[str, Any]] = []
+    for number, span in enumerate(generation.spans):
+        if isinstance(span, Text):
+            spans.append({"text": span.text})
+            continue
+        spans.append({"n_tokens": len(span.tokens) if span.tokens is not None else 0})
+        if isinstance(span.audio, Audio):
+            name = f"{index}.{number}.wav"
+            write_wav(folder / name, span.audio)
+            spans[-1] |= {"speech": name, "seconds": round(float(span.audio.duration), 3)}
+    return {
+        "prompt": [{"text": part.text} if isinstance(part, Text) else {"speech": str(part.audio)} for part in prompt],
+        "prompt_string": generation.prompt_string,
+        "prompt_ids": generation.prompt_ids,
+        "new_ids": generation.new_ids,
+        "spans": spans,
+    }
+
+
+def _line(record: dict[str, Any]) -> str:
+    """One prompt and its continuation, for the console."""
+    prompt = " ".join(part.get("text") or f"<{part['speech']}>" for part in record["prompt"])
+    spans = [
+        span["text"] if "text" in span else f"<{span.get('speech', 'speech')}, {span.get('seconds', '?')} s>"
+        for span in record["spans"]
+    ]
+    return f"  {prompt!r} → {' '.join(spans) or '(nothing)'}"

@@ -1,0 +1,59 @@
+"""Small operations on streams of codes that serializers and vocoders share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from spiritkit.types import StreamSpec, Tokens
+
+
+def run_starts(codes: np.ndarray) -> np.ndarray:
+    """Where each run of equal codes begins: int64 indices into `codes` `[T]`."""
+    if not len(codes):
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+
+
+def merge_by_time(specs: Sequence[StreamSpec], frames: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Sort frames of several streams by time; those that start together stay in the order of `specs`.
+
+    Args:
+        specs: the streams.
+        frames: for each, int64 indices of frames; frame i of a stream starts at i / rate seconds.
+
+    Returns:
+        The index of the stream, and the index into that stream's `frames`, of each in order: int64 `[N]` twice.
+    """
+    # Times are compared as whole numbers, in the smallest unit that all rates share: floats would break ties.
+    unit = math.lcm(*[spec.rate.numerator for spec in specs]) if specs else 1
+    ticks = [
+        index * (spec.rate.denominator * (unit // spec.rate.numerator))
+        for spec, index in zip(specs, frames, strict=True)
+    ]
+    stream = np.repeat(np.arange(len(specs)), [len(tick) for tick in ticks])
+    within = np.concatenate([np.arange(len(tick)) for tick in ticks]) if ticks else np.zeros(0, dtype=np.int64)
+    order = np.lexsort((stream, np.concatenate(ticks))) if ticks else np.zeros(0, dtype=np.int64)
+    return stream[order], within[order]
+
+
+def carry_forward(tokens: Tokens, lead: str, name: str) -> np.ndarray | None:
+    """The code of stream `name` that holds at each token of stream `lead`.
+
+    Every lead token takes the latest code before it; those before the first code take the first (facts of the
+    release).
+
+    Returns:
+        int64 `[n]` for n lead tokens, or None if the tokens have no code of that stream.
+    """
+    index = [spec.name for spec in tokens.specs]
+    if name not in index or lead not in index:
+        return None
+    codes = tokens[name]
+    if not len(codes):
+        return None
+    seen = np.cumsum(tokens.streams == index.index(name))[tokens.streams == index.index(lead)]
+    held: np.ndarray = codes[np.maximum(seen - 1, 0)]
+    return held
