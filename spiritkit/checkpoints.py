@@ -13,6 +13,8 @@ from spiritkit.errors import CheckpointError, MissingFileError
 if TYPE_CHECKING:
     import torch
 
+#: Copies of the same weights for other frameworks, which hub models carry beside PyTorch's.
+_NOT_WEIGHTS = ("original/*", "*.h5", "*.msgpack", "*.onnx", "*.gguf", "*.ckpt.*")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -46,7 +48,7 @@ def resolve(checkpoint: Path | str, wanted: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(str(checkpoint)))
+        return Path(snapshot_download(str(checkpoint), ignore_patterns=list(_NOT_WEIGHTS)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise MissingFileError(path, f"{wanted}; the hub did not give {str(checkpoint)!r} either: {reason}") from error
@@ -116,7 +118,9 @@ def load_weights(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], p
     wanted = module.state_dict()
     problems = [f"no tensor {name!r}" for name in wanted if name not in tensors]
     for name, tensor in tensors.items():
-        if name not in wanted:
+        if not hasattr(tensor, "shape"):
+            problems.append(f"{name!r} is a {type(tensor).__name__}; expected a tensor")
+        elif name not in wanted:
             problems.append(f"unknown tensor {name!r}")
         elif tensor.shape != wanted[name].shape:
             problems.append(f"{name!r} is {list(tensor.shape)}; expected {list(wanted[name].shape)}")

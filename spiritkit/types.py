@@ -45,6 +45,18 @@ class Audio:
         object.__setattr__(self, "samples", np.ascontiguousarray(samples, dtype=np.float32))
         object.__setattr__(self, "sample_rate", int(self.sample_rate))
 
+    def mono(self, sample_rate: int) -> np.ndarray:
+        """The samples, float32 `[T]`, of audio that is mono and has the wanted rate already.
+
+        Raises:
+            InputError: it has not.
+        """
+        if self.samples.ndim != 1 or self.sample_rate != sample_rate:
+            raise InputError(
+                f"audio is {list(self.samples.shape)} at {self.sample_rate} Hz; expected mono [T] at {sample_rate} Hz"
+            )
+        return self.samples
+
     @property
     def duration(self) -> Fraction:
         """Length in seconds, exact."""

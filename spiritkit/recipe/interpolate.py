@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -13,7 +14,7 @@ from spiritkit.recipe.tree import UNRESOLVED, Node, Origin, Problem, join
 _REFERENCE = re.compile(r"\$\{\s*([A-Za-z_][\w.-]*)\s*\}")
 
 
-def references(tree: Node) -> set[str]:
+def referenced(tree: Node) -> set[str]:
     """The top-level keys that some `${key…}` refers to."""
     return {name.split(".")[0] for _, leaf in tree.leaves() for name in _names(leaf.value)}
 
@@ -26,18 +27,31 @@ def interpolated(tree: Node, problems: list[Problem]) -> Node:
     """The tree with every interpolation resolved; what cannot be resolved is added to `problems`, and is `UNRESOLVED`
     in the tree.
     """
-    tree = _without_broken(tree, "", problems)
     found: list[Problem] = []
+    tree = _without_broken(tree, "", found)
     resolved = _resolve(tree, OmegaConf.create(tree.plain()), "", found)
     # A key that cannot be resolved fails everything that refers to it: its own line is the one to read.
-    failed = {problem.key: _names(_at(tree, problem.key)) for problem in found}
-    causes = [problem for problem in found if not _leads_to(failed[problem.key], set(failed) - {problem.key})]
-    problems += causes or found
+    expressions = {key: leaf.value for key, leaf in tree.leaves()}
+    failed = {problem.key: _names(expressions.get(problem.key)) for problem in found}
+    causes = {key for key, names in failed.items() if not _leads_to(names, failed)}
+    problems += [problem for problem in found if problem.key in causes or not _caused(problem.key, failed, causes)]
     return resolved
 
 
-def _leads_to(names: set[str], keys: set[str]) -> bool:
-    return any(f"{name}.".startswith(f"{key}.") or f"{key}.".startswith(f"{name}.") for name in names for key in keys)
+def _leads_to(names: set[str], keys: Iterable[str]) -> set[str]:
+    """The keys that some of the names mean, or are part of."""
+    return {
+        key for key in keys for name in names if f"{name}.".startswith(f"{key}.") or f"{key}.".startswith(f"{name}.")
+    }
+
+
+def _caused(key: str, failed: dict[str, set[str]], causes: set[str]) -> bool:
+    """Whether following references from a failed key ends at a cause, and not only in a circle."""
+    reached, new = set[str](), {key}
+    while new:
+        reached |= new
+        new = {found for one in new for found in _leads_to(failed[one], failed)} - reached
+    return bool(reached & causes)
 
 
 def _without_broken(node: Node, key: str, problems: list[Problem]) -> Node:
@@ -53,7 +67,7 @@ def _without_broken(node: Node, key: str, problems: list[Problem]) -> Node:
             OmegaConf.create({"value": node.value})
         except OmegaConfBaseException as error:
             problems.append(Problem(node.origin, key, f"{node.value!r} cannot be read: {_line(error)}"))
-            return Node(None, node.origin, expression=node.value)
+            return Node("???", node.origin, expression=node.value)  # OmegaConf's mark of a value that is not there
     return node
 
 
@@ -69,11 +83,10 @@ def _resolve(node: Node, value: Any, key: str, problems: list[Problem]) -> Node:
                     child, value[int(name) if isinstance(node.value, list) else name], below, problems
                 )
             except (OmegaConfBaseException, RecursionError) as error:
-                problems.append(Problem(child.origin, below, _explain(child.value, error)))
+                if child.expression is None:  # else it is reported already, as unreadable
+                    problems.append(Problem(child.origin, below, _explain(child.value, error)))
                 children[name] = Node(UNRESOLVED, child.origin, child.value)
         return Node(list(children.values()) if isinstance(node.value, list) else children, node.origin)
-    if node.expression is not None:
-        return Node(UNRESOLVED, node.origin, node.expression)
     if isinstance(node.value, str) and "${" in node.value:
         plain = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         return Node(_tree(plain, node.origin).value, node.origin, expression=node.value)
@@ -86,13 +99,6 @@ def _tree(value: Any, origin: Origin) -> Node:
     if isinstance(value, list):
         return Node([_tree(child, origin) for child in value], origin)
     return Node(value, origin)
-
-
-def _at(tree: Node, key: str) -> Any:
-    for name, node in tree.leaves():
-        if name == key:
-            return node.value
-    return None
 
 
 def _explain(expression: Any, error: Exception) -> str:

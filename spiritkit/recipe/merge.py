@@ -6,19 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spiritkit.errors import RecipeError, RequestError
+from spiritkit.recipe.interpolate import referenced
 from spiritkit.recipe.read import read_file, read_value
 from spiritkit.recipe.tree import Node, Origin, Problem, join
 from spiritkit.registry.recipes import find
 
 
-def merged(path: Path, within: tuple[Path, ...] = ()) -> Node:
+def merged(path: Path, references: set[str], within: tuple[Path, ...] = ()) -> Node:
     """A recipe file with everything that it extends, bases first.
+
+    Args:
+        path: the file.
+        references: the top-level keys that some interpolation of some file refers to are added here. (One whose every
+            use has been overridden is still a variable.)
+        within: the files that extend this one.
 
     Raises:
         RequestError: a base is missing, or a recipe extends itself.
     """
     path = path.resolve()
     tree = read_file(path)
+    references |= referenced(tree)
     extends = tree.value.pop("extends", None)
     result = Node({}, tree.origin)
     for base in _bases(extends):
@@ -28,7 +36,7 @@ def merged(path: Path, within: tuple[Path, ...] = ()) -> Node:
             raise RecipeError([f"{base.origin}: extends: {error}"]) from error
         if base_path in (*within, path):
             raise RecipeError([f"{base.origin}: extends: {base.value!r} extends itself"])
-        result = merge(result, merged(base_path, (*within, path)))
+        result = merge(result, merged(base_path, references, (*within, path)))
     return merge(result, tree)
 
 

@@ -55,8 +55,8 @@ def read_file(path: Path) -> Node:
 
 def read_text(text: str, file: str, problems: list[Problem]) -> Node:
     """Read YAML text; faults are added to `problems`."""
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         root = loader.get_single_node()
         return _Reader(loader, file, problems).node(root, "", 0) if root is not None else Node({}, Origin(file, 1))
     except yaml.YAMLError as error:
@@ -66,8 +66,6 @@ def read_text(text: str, file: str, problems: list[Problem]) -> Node:
         problems.append(Problem(Origin(file, line), "", f"not YAML: {what}"))
     except RecursionError:
         problems.append(Problem(Origin(file, 1), "", "nested too deeply"))
-    finally:
-        loader.dispose()
     return Node({}, Origin(file, 1))
 
 

@@ -11,8 +11,8 @@ import yaml
 from spiritkit.errors import MissingFileError, RecipeError
 from spiritkit.pipeline import Parts, Pipeline
 from spiritkit.recipe.build import build, missing_files, source
-from spiritkit.recipe.check import Checked, check
-from spiritkit.recipe.interpolate import interpolated, references
+from spiritkit.recipe.check import KEYS, Checked, check
+from spiritkit.recipe.interpolate import interpolated, referenced
 from spiritkit.recipe.merge import merged, override
 from spiritkit.recipe.schema import Spec
 from spiritkit.recipe.tree import UNRESOLVED, Node, Origin, Problem
@@ -49,8 +49,11 @@ class Recipe:
         return Path(self.tree.value["output_dir"].value).expanduser()
 
     def to_yaml(self) -> str:
-        """The resolved recipe as YAML that opens as the same recipe."""
-        return yaml.safe_dump(self.tree.plain(), sort_keys=False, allow_unicode=True, width=110)
+        """The resolved recipe as YAML that opens as the same recipe; variables are left out, as nothing refers to them
+        any more.
+        """
+        plain = {key: value for key, value in self.tree.plain().items() if key in KEYS}
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
 
     def components(self) -> list[Spec]:
         """The specs of the pipeline's parts."""
@@ -118,10 +121,11 @@ def open_recipe(reference: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: everything that is wrong with it, a line each.
     """
     path = find(str(reference))
-    raw = _with_defaults(_overridden(path, overrides), path)
+    references: set[str] = set()
+    raw = _with_defaults(_overridden(path, overrides, references), path)
     problems: list[Problem] = []
     tree = interpolated(raw, problems)
-    checked = check(tree, references(raw), problems)
+    checked = check(tree, references | referenced(raw), problems)
     recipe = Recipe(path, tree, checked)
     if problems:
         unresolved = {key for key, node in tree.items() if node.value is UNRESOLVED}
@@ -129,9 +133,9 @@ def open_recipe(reference: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
-def _overridden(path: Path, overrides: Sequence[str]) -> Node:
+def _overridden(path: Path, overrides: Sequence[str], references: set[str]) -> Node:
     problems: list[Problem] = []
-    tree = override(merged(path), overrides, problems)
+    tree = override(merged(path, references), overrides, problems)
     if problems:
         raise RecipeError([str(problem) for problem in problems])
     return tree

@@ -6,14 +6,20 @@ from collections.abc import Iterator
 
 import yaml
 
+from spiritkit.recipe.check import KEYS
 from spiritkit.recipe.tree import Node
 
 _COLUMN = 60
 
 
 def with_origins(tree: Node) -> str:
-    """YAML that opens as the same recipe, with `# file:line` behind each value."""
-    return "".join(f"{line}\n" for line in _lines(tree, ""))
+    """YAML that opens as the same recipe, with `# file:line` behind each value; variables, to which nothing refers any
+    more, are comments.
+    """
+    lines = []
+    for key, node in tree.items():
+        lines += [line if key in KEYS else f"# {line}" for line in _lines(Node({key: node}, tree.origin), "")]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(node: Node, indent: str) -> Iterator[str]:

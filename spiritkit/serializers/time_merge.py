@@ -45,6 +45,7 @@ class TimeMerge(Serializer):
                 codes[spec.name] = np.zeros(0, dtype=np.int64)
                 continue
             n_frames = -(-len(held) * spec.rate // lead.rate)
-            at = [int(frame * lead.rate // spec.rate) for frame in range(n_frames)]
+            # The first lead token at or after the frame's time is the first that the frame's code can hold at.
+            at = [int(-(-frame * lead.rate // spec.rate)) for frame in range(n_frames)]
             codes[spec.name] = held[np.minimum(at, len(held) - 1)] if len(held) else held
         return Units(tokens.specs, codes, tokens.source)

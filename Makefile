@@ -1,0 +1,57 @@
+# make demo   the main job on a real recording, in a fresh .venv
+# make test   the tests; make test-slow the slow ones; make lint types imports docs the other checks
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PLUGINS := $(sort $(wildcard plugins/*))
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) constraints.txt
+DEMO := .demo
+
+.PHONY: demo test test-slow lint types imports docs benchmark clean
+
+demo: .venv/demo
+	@test -f $(DEMO)/checkpoints/complete || { \
+		$(BIN)/python tests/conformance/make_reference_checkpoints.py $(DEMO)/checkpoints --seed 0 --size small \
+		&& touch $(DEMO)/checkpoints/complete; }
+	@echo
+	@echo "The weights of this demo are random, in the format of the released Spirit LM: what it says means nothing."
+	@echo
+	$(BIN)/spiritkit run tiny/demo checkpoints=$(DEMO)/checkpoints output_dir=$(DEMO)/run
+
+test: .venv/test
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: .venv/test
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/test
+	$(BIN)/mypy
+
+imports: .venv/test
+	$(BIN)/lint-imports
+
+docs: .venv/test
+	$(BIN)/mkdocs build --strict --quiet
+
+benchmark: .venv/test
+	$(BIN)/python benchmarks/encode.py --size full
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; give it as PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/demo: .venv/bin/python $(PROJECTS)
+	$(PIP) --editable . $(addprefix --editable ,$(PLUGINS))
+	@touch $@
+
+.venv/test: .venv/bin/python $(PROJECTS)
+	$(PIP) --editable ".[dev,docs]" $(addprefix --editable ,$(PLUGINS)) "spiritkit-f0[pyin]" "spiritkit-hubert[convert]"
+	@touch $@ .venv/demo
+
+clean:
+	rm -rf .venv $(DEMO) site

@@ -1,0 +1,1 @@
+"""Fundamental frequency (FCPE, pYIN) and the pitch units made from it."""

@@ -1,0 +1,1 @@
+"""Unit HiFi-GAN: codes of speech → waveform (paper, section 3.1)."""

@@ -1,0 +1,101 @@
+"""The quantizer that Spirit LM released: a small network trained with CTC."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from spiritkit.checkpoints import entry, load_weights, read_tensors
+from spiritkit.errors import CheckpointError
+from spiritkit.interfaces import Quantizer
+
+
+class LinearCTCQuantizer(Quantizer):
+    """Codes of a feed-forward network over `vocab_size` units and a CTC blank.
+
+    The network is Linear – LeakyReLU(0.01) – Linear – LeakyReLU – Linear. Class `vocab_size` is the blank; a blank
+    frame takes the code of the nearest frame to its left that is none (see `replace_blanks`). It computes in float32,
+    on the device of the features.
+
+    Args:
+        checkpoint: the release's file (`L11_quantizer_500.pt`): `model_cfg` with `vocab_size`, `dim` and
+            `upstream_dim`, and `model_weight`.
+
+    Raises:
+        MissingFileError, CheckpointError: no such file; it does not hold that.
+    """
+
+    def __init__(self, *, checkpoint: Path | str):
+        path = Path(checkpoint).expanduser()
+        loaded = read_tensors(path, "a linear CTC quantizer (.pt)")
+        config, weights = entry(loaded, "model_cfg", path), entry(loaded, "model_weight", path)
+        units, width, upstream = (_positive(config, key, path) for key in ("vocab_size", "dim", "upstream_dim"))
+        # The widths shrink towards the classes in steps of a quarter of what the upstream model has more.
+        surplus = upstream - (units + 1)
+        widths = [width, width - surplus // 4, width - surplus // 2, units + 1]
+        if min(widths) < 1:
+            raise CheckpointError(
+                path, f"model_cfg dim {width}, upstream_dim {upstream}, vocab_size {units} give layer widths {widths}"
+            )
+        with torch.device("meta"):  # so that no random numbers are drawn for weights that are replaced at once
+            network = nn.Sequential(
+                nn.Linear(widths[0], widths[1]),
+                nn.LeakyReLU(0.01),
+                nn.Linear(widths[1], widths[2]),
+                nn.LeakyReLU(0.01),
+                nn.Linear(widths[2], widths[3]),
+            )
+        self._network = network.to_empty(device="cpu").requires_grad_(False)
+        load_weights(self._network, weights, path)
+        self._blank = units
+        self._width = width
+
+    @property
+    def size(self) -> int:
+        """Units and the blank, which stays where a whole chunk is blank."""
+        return self._blank + 1
+
+    @property
+    def dimension(self) -> int:
+        """Width of the features."""
+        return self._width
+
+    @torch.inference_mode()
+    def quantize(self, features: list[torch.Tensor]) -> list[np.ndarray]:
+        """Codes `[T]` of each `[T, D]`."""
+        codes = []
+        for frames in features:
+            network = self._network.to(frames.device)
+            codes.append(replace_blanks(network(frames.float()).argmax(dim=-1).cpu().numpy(), self._blank))
+        return codes
+
+
+def replace_blanks(codes: np.ndarray, blank: int) -> np.ndarray:
+    """Give each blank the code to its left.
+
+    The released system lets every blank take the code of the frame before it, the first frame that of the last, and
+    repeats this until no blank is left. That ends with each blank holding the nearest code to its left, going round
+    from the first frame to the last; codes that are all blank stay as they are.
+
+    Args:
+        codes: `[T]`.
+        blank: the code of a blank.
+
+    Returns:
+        int64 `[T]`.
+    """
+    nearest = np.maximum.accumulate(np.where(codes != blank, np.arange(len(codes)), -1))
+    if len(codes) and nearest[-1] >= 0:
+        nearest[nearest < 0] = nearest[-1]
+        codes = codes[nearest]
+    return codes.astype(np.int64)
+
+
+def _positive(config: dict[str, object], key: str, path: Path) -> int:
+    value = entry(config, key, path)
+    if not isinstance(value, int) or value < 1:
+        raise CheckpointError(path, f"model_cfg {key} is {value!r}; expected a positive whole number")
+    return value

@@ -1,0 +1,1 @@
+"""Llama language models and SentencePiece text for spiritkit."""

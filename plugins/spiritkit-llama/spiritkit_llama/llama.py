@@ -1,0 +1,250 @@
+"""Llama (Touvron et al. 2023), the language model of Spirit LM (paper, section 3), on transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from transformers import LlamaForCausalLM
+
+from spiritkit import checkpoints, devices
+from spiritkit.devices import DTypeName
+from spiritkit.errors import InputError, RequestError
+from spiritkit.generation.sampling import allowed_rows, draw, seeded
+from spiritkit.interfaces import LanguageModel
+from spiritkit.types import Constraint, Sampling
+from spiritkit_llama.checkpoint import load
+from spiritkit_llama.padding import by_length, pad_left, pad_right
+
+#: Tokens, padding included, that `score` and `hidden_states` run at once.
+_BATCH_TOKENS = 8192
+#: Logits in float32 that `score` holds at once: 128 MiB.
+_LOGITS = 2**25
+
+
+class Llama(LanguageModel):
+    """A Llama 2 or 3 in Hugging Face format.
+
+    Args:
+        checkpoint: a folder with `config.json` and `model.safetensors` or `pytorch_model.bin` (one file or shards), or
+            the name of a model on the Hugging Face hub.
+        dtype: number format of the weights and of the arithmetic; probabilities are computed in float32 always.
+        stored_dtype: number format that the weights are rounded to before they take `dtype`, whatever their file has.
+            The released code reads Spirit LM as bfloat16, so results in float32 equal its only from rounded weights.
+            None takes them as they are stored.
+        device: where the whole model lies.
+        device_map: spreads the model over devices as transformers does (`auto`, or submodule → device), in place of
+            `device`. Needs accelerate.
+        load_in: quantize the weights while loading. Needs bitsandbytes.
+
+    Raises:
+        MissingFileError: no such folder or hub model, or a shard is missing.
+        CheckpointError: not a Llama, unreadable, or with tensors missing, unknown or of another shape.
+        RequestError: no such device; a package that an argument needs is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        checkpoint: Path | str,
+        dtype: DTypeName = "bfloat16",
+        stored_dtype: DTypeName | None = None,
+        device: str = "auto",
+        device_map: str | dict[str, int | str] | None = None,
+        load_in: Literal["8bit", "4bit"] | None = None,
+    ):
+        if device_map is not None and device != "auto":
+            raise RequestError(f"llama.v1: device is {device!r} and device_map {device_map!r}; give one of them")
+        self._module = load(
+            checkpoints.resolve(checkpoint, "a Llama checkpoint folder"),
+            dtype=devices.dtype(dtype),
+            stored_dtype=devices.dtype(stored_dtype or dtype),
+            device=devices.device(device),
+            device_map=device_map,
+            load_in=load_in,
+        )
+
+    @property
+    def rows(self) -> int:
+        """Rows of the embedding, padding rows included."""
+        return self._module.model.embed_tokens.num_embeddings
+
+    @property
+    def context_length(self) -> int:
+        """`max_position_embeddings` of the configuration, in tokens."""
+        return int(self._module.config.max_position_embeddings)
+
+    @property
+    def module(self) -> LlamaForCausalLM:
+        """The network, for training."""
+        return self._module
+
+    def generate(self, ids: Sequence[int], constraint: Constraint, sampling: Sampling) -> Iterator[int]:
+        """Continue `ids`, yielding each new id as soon as it is drawn, a stop id as the last.
+
+        Prompt and new ids together never exceed `context_length`: generation ends when the context is full.
+
+        Raises:
+            RequestError: at the call: the prompt is longer than `context_length`; the constraint allows nothing, or
+                ids that the model does not have.
+            InputError: at the call: no ids, or ids that the model does not have.
+        """
+        self._check([ids])
+        steps = self._steps([ids], allowed_rows(constraint, self.rows), sampling)
+        return (id for (id,) in steps if id is not None)
+
+    def generate_batch(
+        self, batch: Sequence[Sequence[int]], constraint: Constraint, sampling: Sampling
+    ) -> list[list[int]]:
+        """Continue several prompts together; row i draws from seed `sampling.seed + i`, as `generate` with that seed.
+
+        The rows share every step, so prompts of similar length waste least.
+
+        Raises:
+            RequestError, InputError: as for `generate`.
+        """
+        self._check(batch)
+        results: list[list[int]] = [[] for _ in batch]
+        if batch:
+            for step in self._steps(batch, allowed_rows(constraint, self.rows), sampling):
+                for result, id in zip(results, step, strict=True):
+                    if id is not None:
+                        result.append(id)
+        return results
+
+    def score(self, batch: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        """For each sequence of T ids, float32 `[T - 1]`: the natural log-probability of ids 1…T - 1, each given all
+        before it, over all `rows`. In float32 it does not depend on the rest of the batch beyond rounding.
+
+        Raises:
+            RequestError: a sequence is longer than `context_length`.
+            InputError: a sequence is empty or has ids that the model does not have.
+        """
+        self._check(batch)
+        results: dict[int, np.ndarray] = {}
+        for group in by_length([len(ids) for ids in batch], _BATCH_TOKENS):
+            lengths = [len(batch[index]) - 1 for index in group]
+            scores = self._score([batch[index] for index in group])
+            results.update(zip(group, [part.numpy() for part in scores.split(lengths)], strict=True))
+        return [results[index] for index in range(len(batch))]
+
+    def hidden_states(self, batch: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        """For each sequence of T ids, float32 `[L + 1, T, D]`: the embedding's output, then each of L layers'.
+
+        The last is the last layer's own output; transformers' `hidden_states[-1]` is that after the final norm.
+
+        Raises:
+            RequestError, InputError: as for `score`.
+        """
+        self._check(batch)
+        results: dict[int, np.ndarray] = {}
+        for group in by_length([len(ids) for ids in batch], _BATCH_TOKENS):
+            layers = self._layers([batch[index] for index in group])
+            for row, index in enumerate(group):
+                own = [layer[row, : len(batch[index])].float().cpu() for layer in layers]
+                results[index] = torch.stack(own).numpy()
+        return [results[index] for index in range(len(batch))]
+
+    def _check(self, batch: Sequence[Sequence[int]]) -> None:
+        for ids in batch:
+            if len(ids) == 0:
+                raise InputError("a sequence has no ids; expected at least one")
+            if len(ids) > self.context_length:
+                raise RequestError(
+                    f"a sequence has {len(ids)} ids; the language model's context holds {self.context_length}"
+                )
+            wrong = next((id for id in ids if not 0 <= id < self.rows), None)
+            if wrong is not None:
+                raise InputError(f"id {wrong} is not the language model's; expected 0…{self.rows - 1}")
+
+    def _steps(
+        self, batch: Sequence[Sequence[int]], allowed: torch.Tensor, sampling: Sampling
+    ) -> Iterator[list[int | None]]:
+        """Yields, step by step, the new id of each row; None for a row that has ended."""
+        ids, positions, mask = (tensor.to(self._device) for tensor in pad_left(batch))
+        # Without padding no mask is needed, which lets attention take its fast path.
+        padded = not bool(mask.all())
+        left = [min(sampling.max_new_tokens, self.context_length - len(row)) for row in batch]
+        generators = [seeded(sampling.seed + row) for row in range(len(batch))]
+        cache: Any = None
+        while any(left):
+            logits, cache = self._next(ids, positions, mask if padded else None, cache)
+            allowed = allowed.to(logits.device)
+            step = [
+                draw(logits[row], allowed, sampling, generators[row]) if more else None for row, more in enumerate(left)
+            ]
+            yield step
+            for row, id in enumerate(step):
+                left[row] = 0 if id is None or id in sampling.stop_ids else left[row] - 1
+            ids = torch.tensor([[id or 0] for id in step], device=self._device)
+            positions = positions[:, -1:] + 1
+            mask = torch.nn.functional.pad(mask, (0, 1), value=1)
+
+    def _next(
+        self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor | None, cache: Any
+    ) -> tuple[torch.Tensor, Any]:
+        """Logits `[B, rows]` after the last of `ids` `[B, T]`, and the cache with them."""
+        # Not around the whole loop: inference mode would leak to the caller between two steps.
+        with _inference(self._module):
+            output = self._module(
+                input_ids=ids,
+                position_ids=positions,
+                attention_mask=mask,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        return output.logits[:, -1], output.past_key_values
+
+    def _score(self, batch: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Log-probabilities of all rows, one behind the other: float32 `[sum of (T - 1)]`, on the CPU."""
+        ids = pad_right(batch)
+        wanted = torch.arange(1, ids.shape[1]) < torch.tensor([[len(row)] for row in batch])  # [B, T - 1]
+        targets = ids[:, 1:][wanted]
+        scores = []
+        with _inference(self._module):
+            hidden = self._module.model(input_ids=ids.to(self._device), use_cache=False).last_hidden_state
+            hidden = hidden[:, :-1][wanted.to(hidden.device)]  # [N, D]
+            size = max(1, _LOGITS // self.rows)
+            for part, ids in zip(hidden.split(size), targets.split(size), strict=True):
+                logits = self._module.lm_head(part).float()
+                chosen = logits.gather(1, ids[:, None].to(logits.device))[:, 0]
+                scores.append((chosen - logits.logsumexp(dim=1)).cpu())
+        return torch.cat(scores)
+
+    def _layers(self, batch: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+        """The embedding's output and each layer's, `[B, T, D]`."""
+        last: list[torch.Tensor] = []
+        handle = self._module.model.norm.register_forward_pre_hook(lambda _, arguments: last.append(arguments[0]))
+        try:
+            with _inference(self._module):
+                output = self._module.model(
+                    input_ids=pad_right(batch).to(self._device), use_cache=False, output_hidden_states=True
+                )
+        finally:
+            handle.remove()
+        return [*output.hidden_states[:-1], *last]
+
+    @property
+    def _device(self) -> torch.device:
+        """Where ids are to be put."""
+        device = self._module.model.embed_tokens.weight.device
+        return torch.device("cpu") if device.type == "meta" else device  # offloaded: accelerate moves them itself
+
+
+@contextmanager
+def _inference(module: torch.nn.Module) -> Iterator[None]:
+    """Without gradients and without what training adds (dropout; checkpointing, which would switch the cache off)."""
+    training = module.training
+    if training:
+        module.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        if training:
+            module.train()

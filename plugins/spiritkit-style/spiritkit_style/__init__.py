@@ -1,0 +1,1 @@
+"""Style units, one a second, from wav2vec 2.0."""

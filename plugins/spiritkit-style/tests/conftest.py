@@ -1,0 +1,85 @@
+"""What the style tests share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+from spiritkit.interfaces import Quantizer
+from spiritkit.types import Audio
+
+NORM = "encoder.pos_conv_embed.conv."
+
+
+class SignBits(Quantizer):
+    """Codes from the signs of the first three features, kept with the features for the test to see."""
+
+    def __init__(self, dimension: int):
+        self._dimension = dimension
+        self.seen: list[torch.Tensor] = []
+
+    @property
+    def size(self) -> int:
+        return 8
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    def quantize(self, features: list[torch.Tensor]) -> list[np.ndarray]:
+        self.seen = features
+        return [((frames[:, :3] > 0).long() * torch.tensor([1, 2, 4])).sum(1).numpy() for frames in features]
+
+
+@pytest.fixture
+def sign_bits() -> type[SignBits]:
+    return SignBits
+
+
+@pytest.fixture(scope="session")
+def style_folder(reference_checkpoints: Path) -> Path:
+    return reference_checkpoints / "speech_tokenizer" / "style_encoder_w2v2"
+
+
+@pytest.fixture(scope="session")
+def released(style_folder: Path) -> dict[str, torch.Tensor]:
+    """The tensors of the style encoder's file."""
+    return torch.load(style_folder / "pytorch_model.bin", weights_only=True)
+
+
+@pytest.fixture(scope="session")
+def hugging_face(style_folder: Path, released: dict[str, torch.Tensor]) -> Wav2Vec2Model:
+    """The same encoder as transformers itself builds it, weight norm and all."""
+    state = {name.removeprefix("wav2vec2."): t for name, t in released.items() if name.startswith("wav2vec2.")}
+    state[NORM + "parametrizations.weight.original0"] = state.pop(NORM + "weight_g")
+    state[NORM + "parametrizations.weight.original1"] = state.pop(NORM + "weight_v")
+    model = Wav2Vec2Model(Wav2Vec2Config(**json.loads((style_folder / "config.json").read_text()))).eval()
+    model.load_state_dict(state)
+    return model
+
+
+@pytest.fixture(scope="session")
+def clips(conformance: Path) -> list[Audio]:
+    """Read speech of 9.1 s, and 3 s of a synthetic tone."""
+    read = [soundfile.read(conformance / name, dtype="float32") for name in ("7143-88743-0029.flac", "vibrato.wav")]
+    return [Audio(samples, rate) for samples, rate in read]
+
+
+@pytest.fixture(scope="session")
+def difficult() -> list[Audio]:
+    """Silence, noise, clipping, an offset, and audio around the length of one frame (400 samples) and one second."""
+    noise = np.random.default_rng(0).normal(size=33000).astype(np.float32)
+    lengths = [0, 1, 399, 400, 401, 720, 16079, 16080, 16400, 33000]
+    return [
+        Audio(np.zeros(20000, dtype=np.float32), 16000),
+        Audio(np.full(20000, 0.5, dtype=np.float32), 16000),
+        Audio(1e-6 * noise, 16000),
+        Audio(5 * noise, 16000),
+        *[Audio(0.1 * noise[:n], 16000) for n in lengths],
+    ]

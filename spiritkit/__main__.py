@@ -1,0 +1,7 @@
+"""`python -m spiritkit`."""
+
+import sys
+
+from spiritkit.cli import main
+
+sys.exit(main())
