@@ -36,7 +36,7 @@ imports: .venv/test
 	$(BIN)/lint-imports
 
 docs: .venv/test
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 benchmark: .venv/test
 	$(BIN)/python benchmarks/encode.py --size full

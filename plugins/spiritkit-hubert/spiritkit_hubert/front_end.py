@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -65,8 +66,9 @@ class FrontEnd:
         seconds = _CPU_BLOCK_SECONDS if device.type == "cpu" else _BLOCK_SECONDS
         self._block = max(1, seconds * _SAMPLE_RATE // self.stride)  # frames
         grouped = model.config.feat_extract_norm == "group"
-        first, *others = model.feature_extractor.conv_layers
-        self._group_norm = deepcopy(first.layer_norm).double() if grouped else None
+        layers: list[Any] = list(model.feature_extractor.conv_layers)  # of types that differ by model
+        first, *others = layers
+        self._group_norm: nn.GroupNorm | None = deepcopy(first.layer_norm).double() if grouped else None
         # Folding is done in float64 on the CPU: not every device has it.
         self._first = (
             _layer(first, torch.device("cpu"), torch.float64, nn.Identity())
@@ -113,7 +115,7 @@ class FrontEnd:
         )
 
 
-def _layer(layer: nn.Module, device: torch.device, dtype: torch.dtype, norm: nn.Module) -> _Layer:
+def _layer(layer: Any, device: torch.device, dtype: torch.dtype, norm: nn.Module) -> _Layer:
     convolution = layer.conv
     weight, bias = convolution.weight, convolution.bias  # [C_out, C_in, K]
     return _Layer(

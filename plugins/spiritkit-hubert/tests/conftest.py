@@ -88,7 +88,7 @@ def release_contents(model: HubertModel) -> dict:
             "encoder_attention_heads": config.num_attention_heads,
             "activation_fn": "gelu",
             "layer_norm_first": False,
-            "conv_bias": False,
+            "conv_bias": config.conv_bias,
             "conv_pos": config.num_conv_pos_embeddings,
             "conv_pos_groups": config.num_conv_pos_embedding_groups,
             "conv_feature_layers": " + ".join(f"[{layer}]" for layer in convolutions),

@@ -93,6 +93,14 @@ def test_large_models_normalise_each_layer(make_twins, quantizer, noise, layer):
         assert relative(features, twins.features(audio, layer)) < 1e-5
 
 
+def test_biases_of_the_convolutions(make_twins, quantizer, noise):
+    twins = make_twins(conv_bias=True)
+    audio = noise(9_000)
+    for checkpoint in (twins.file, twins.folder):
+        tokenizer = HubertTokenizer(checkpoint=checkpoint, quantizer=quantizer, layer=2, device="cpu")
+        assert relative(tokenizer.features([audio])[0], twins.features(audio, 2)) < 1e-5
+
+
 def test_missing_projection_is_the_identity(make_twins, quantizer, noise):
     twins = make_twins(channels=32)
     contents = torch.load(twins.file, weights_only=True)
