@@ -12,6 +12,12 @@ def spiritkit_components() -> list[Component]:
         Component(
             "serializer", "time-merge.v1", "spiritkit.serializers.time_merge:TimeMerge", "streams merged by time"
         ),
+        Component(
+            "serializer",
+            "frame-interleave.v1",
+            "spiritkit.serializers.frame_interleave:FrameInterleave",
+            "streams of one rate, frame by frame",
+        ),
         Component("step", "tokenize.v1", "spiritkit.steps.tokenize:Tokenize", "audio files → units and token strings"),
         Component(
             "step", "resynthesize.v1", "spiritkit.steps.resynthesize:Resynthesize", "audio files → units → audio files"

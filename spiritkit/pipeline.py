@@ -281,6 +281,15 @@ class Pipeline:
             for id in ([part] if isinstance(part, int) else self.text_tokenizer.encode(part))
         ]
 
+    def to_units(self, tokens: Tokens) -> Units:
+        """Frames of tokens, as the serializer reads them back; what it cannot know (durations) is its default."""
+        # Parsed tokens have their streams in the order of the vocabulary's blocks; units have them in the recipe's.
+        ranks = {spec.name: rank for rank, spec in enumerate(self.specs)} if self._parts.tokenizers else {}
+        order = sorted(range(len(tokens.specs)), key=lambda index: ranks.get(tokens.specs[index].name, len(ranks)))
+        specs = tuple(tokens.specs[index] for index in order)
+        streams = np.argsort(order)[tokens.streams] if order else tokens.streams
+        return self.serializer.deserialize(Tokens(specs, streams, tokens.codes, tokens.source))
+
     def parse(self, tokens: str | Sequence[int]) -> Tokens:
         """The speech tokens of a string or of ids, whatever a model may have written around them; what is no token of
         this vocabulary is passed over.
@@ -308,6 +317,8 @@ class Pipeline:
         """
         if not isinstance(speech, Units | Tokens):
             speech = self.parse(speech)
+        if isinstance(speech, Tokens) and self.vocoder.needs_units:
+            speech = self.to_units(speech)
         return self.vocoder.decode([speech], speaker=speaker, style=style, seed=seed)[0]
 
     # -- the language model -------------------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ class Vocoder(ABC):
     them. Whatever a model may emit is decodable: without any unit the audio is empty, missing streams take defaults.
     """
 
+    #: Whether `decode` takes `Units` only. A pipeline then gives it tokens as the recipe's serializer reads them back.
+    needs_units: bool = False
+
     @property
     @abstractmethod
     def accepts(self) -> tuple[str, ...]:
