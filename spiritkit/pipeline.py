@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from spiritkit import provenance
 from spiritkit.audio import Recording
 from spiritkit.errors import InputError, RequestError, SpiritkitError
 from spiritkit.interfaces import LanguageModel, Serializer, TextTokenizer, UnitTokenizer, Vocoder
@@ -68,6 +69,7 @@ class Parts:
     vocoder: Callable[[], Vocoder] | None = None
     blocks: Sequence[Mapping[str, Any]] | None = None
     pad_to_multiple_of: int = 1
+    trained_on: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     chunk_seconds: float = 100.0
     shortest_seconds: float = 0.08
     batch_seconds: float = 200.0
@@ -124,6 +126,10 @@ class Pipeline:
                 f"language model's embedding has {model.rows}; compare vocabulary.blocks and pad_to_multiple_of with it"
             )
         return model
+
+    def _check_source(self, key: str, part: Vocoder | LanguageModel, source: Mapping[str, str]) -> None:
+        """What the recipe says of a part's training overrules what the part itself knows."""
+        provenance.check(key, self._parts.trained_on.get(key, part.trained_on), source)
 
     @cached_property
     def specs(self) -> tuple[StreamSpec, ...]:
@@ -314,9 +320,13 @@ class Pipeline:
             speaker: index or name of the voice; None for the vocoder's default.
             style: index or name; None for the tokens' own, or the vocoder's default.
             seed: of whatever the vocoder draws at random.
+
+        Raises:
+            ProvenanceError: the units come from another tokenizer than those that the vocoder was trained on.
         """
         if not isinstance(speech, Units | Tokens):
             speech = self.parse(speech)
+        self._check_source("vocoder", self.vocoder, speech.source)
         if isinstance(speech, Tokens) and self.vocoder.needs_units:
             speech = self.to_units(speech)
         return self.vocoder.decode([speech], speaker=speaker, style=style, seed=seed)[0]
@@ -382,7 +392,7 @@ class Pipeline:
         _check_output(output)
         stop_ids = (self.text_tokenizer.eos_id,) if self._parts.text_tokenizer else ()
         sampling = Sampling(max_new_tokens, temperature, top_p, seed, stop_ids)
-        encoded = [self.prompt(prompt, output) for prompt in prompts]
+        encoded = [self._prompt(self._model_input(prompt), output) for prompt in prompts]
         constraint = self.vocabulary.constraint(output, stop_ids)
         continuations = self.language_model.generate_batch([ids for _, ids in encoded], constraint, sampling)
         return [
@@ -409,7 +419,7 @@ class Pipeline:
                 if text:
                     spans.append(Text(text))
                 continue
-            tokens = self.vocabulary.tokens(run)
+            tokens = self.vocabulary.tokens(run, self.sources)
             audio = None
             if self._parts.vocoder:
                 audio = self.decode(tokens, speaker=speaker, style=style, seed=seed)
@@ -428,7 +438,7 @@ class Pipeline:
         """Scores of several (prompt, continuation) pairs, computed together."""
         contexts, wholes = [], []
         for prompt, continuation in pairs:
-            before, after = self._parts_of(prompt), self._parts_of(continuation)
+            before, after = self._model_input(prompt), self._model_input(continuation)
             if not after:
                 raise RequestError("the continuation to score is empty")
             contexts.append(self._prompt(before, "text" if isinstance(after[0], Text) else "speech")[1])
@@ -457,6 +467,14 @@ class Pipeline:
             else part
             for part in parts
         ]
+
+    def _model_input(self, prompt: Prompt) -> list[Text | Speech]:
+        """`_parts_of` for the language model: refuses units that it was not trained on."""
+        parts = self._parts_of(prompt)
+        for part in parts:
+            if isinstance(part, Speech) and part.tokens is not None:
+                self._check_source("language_model", self.language_model, part.tokens.source)
+        return parts
 
     def _prompt(self, parts: Sequence[Text | Speech], output: Output) -> tuple[str, list[int]]:
         string: list[str] = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,9 @@ class LanguageModel(ABC):
     """A causal model over the vocabulary's ids. It knows no token: what an id means, which ids end a sequence and
     which are allowed, it is told.
     """
+
+    #: Stream → source of the units it was trained on, as far as its files say (see `spiritkit.provenance`).
+    trained_on: Mapping[str, str] = MappingProxyType({})
 
     @property
     @abstractmethod

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from spiritkit.types import Audio, Tokens, Units
 
@@ -15,6 +16,9 @@ class Vocoder(ABC):
 
     #: Whether `decode` takes `Units` only. A pipeline then gives it tokens as the recipe's serializer reads them back.
     needs_units: bool = False
+
+    #: Stream → source of the units it was trained on, as far as its files say (see `spiritkit.provenance`).
+    trained_on: Mapping[str, str] = MappingProxyType({})
 
     @property
     @abstractmethod

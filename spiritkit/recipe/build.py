@@ -31,20 +31,31 @@ def _built(value: Any) -> Any:
 
 
 def source(spec: Spec) -> str:
-    """What makes a tokenizer's codes: `name.v1@` and 12 hexadecimal digits over its parameters and weights. Where the
-    files lie does not matter, nor where or in which number format it computes.
+    """What makes a tokenizer's codes (see `spiritkit.provenance`): the components, and 12 hexadecimal digits over their
+    parameters and weights. Where the files lie does not matter, nor where or in which number format they compute.
     """
-    return f"{spec.component.name}@{hash_json(identity(spec, leave_out=RUNTIME))[:12]}"
+    return f"{'+'.join(_names(spec))}@{hash_json(identity(spec, leave_out=RUNTIME))[:12]}"
+
+
+def _names(spec: Spec) -> list[str]:
+    nested = [value for value in spec.parameters.values() if isinstance(value, Spec)]
+    return [_name(spec), *(name for one in nested for name in _names(one))]
+
+
+def _name(spec: Spec) -> str:
+    """A component that computes what another does, on other machinery, names it in `same_as`."""
+    return str(getattr(spec.target, "same_as", spec.component.name))
 
 
 def identity(spec: Spec, leave_out: frozenset[str] = frozenset()) -> Any:
-    """A component with its parameters as a JSON value, files by their content."""
+    """A component with its parameters, defaults too, as a JSON value; files by their content."""
     paths = {name for name, _ in _path_parameters(spec)}
+    values = {one.name: one.default for one in parameters(spec.target) if not one.required} | spec.parameters
     return {
-        "use": spec.component.name,
+        "use": _name(spec),
         **{
             name: _identified(value, name in paths, leave_out)
-            for name, value in spec.parameters.items()
+            for name, value in sorted(values.items())
             if name not in leave_out
         },
     }

@@ -22,6 +22,8 @@ from spiritkit.recipe.tree import UNRESOLVED, Node, Problem, join
 from spiritkit.registry import Component, registry
 from spiritkit.suggest import suggestion
 
+#: Kinds that are trained on units: their recipe entry may say which, beside the constructor's parameters.
+TRAINED = frozenset({"vocoder", "language_model"})
 _KINDS = {interface: kind for kind, interface in INTERFACES.items()}
 
 
@@ -37,13 +39,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Spec:
-    """A checked component of a recipe, ready to be built: nested components are specs too."""
+    """A checked component of a recipe, ready to be built: nested components are specs too. `trained_on` is what the
+    recipe says of the units that a vocoder or a language model was trained on; None where it says nothing.
+    """
 
     component: Component
     target: Callable[..., Any]
     parameters: dict[str, Any]
     node: Node
     key: str
+    trained_on: dict[str, str] | None = None
 
 
 @cache
@@ -102,11 +107,14 @@ def check_component(node: Node, kind: str, key: str, problems: list[Problem]) ->
         return None
     accepted = {parameter.name: parameter for parameter in parameters(target)}
     values: dict[str, Any] = {}
+    trained_on: dict[str, str] | None = None
     before = len(problems)
     for name, child in node.value.items():
         if name == "use":
             continue
-        if name not in accepted:
+        if name == "trained_on" and kind in TRAINED:
+            trained_on = check_value(child, dict[str, str] | None, join(key, name), problems) or {}
+        elif name not in accepted:
             takes = f"takes {', '.join(accepted)}" if accepted else "takes no parameters"
             problems.append(
                 Problem(child.origin, join(key, name), f"{component.name} {takes}{suggestion(name, accepted)}")
@@ -116,7 +124,7 @@ def check_component(node: Node, kind: str, key: str, problems: list[Problem]) ->
     missing = [name for name, parameter in accepted.items() if parameter.required and name not in node.value]
     if missing:
         problems.append(Problem(use.origin, key, f"{component.name} needs {', '.join(missing)}"))
-    return Spec(component, target, values, node, key) if len(problems) == before else None
+    return Spec(component, target, values, node, key, trained_on) if len(problems) == before else None
 
 
 def check_value(node: Node, annotation: Any, key: str, problems: list[Problem]) -> Any:
