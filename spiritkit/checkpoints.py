@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,13 @@ def is_hub_name(checkpoint: Path | str) -> bool:
     return _HUB_NAME.fullmatch(str(checkpoint)) is not None
 
 
-def resolve(checkpoint: Path | str, wanted: str) -> Path:
+def resolve(checkpoint: Path | str, wanted: str, files: Sequence[str] | None = None) -> Path:
     """A local path for a path or a Hugging Face hub name (`organisation/model`, fetched on first use).
+
+    Args:
+        checkpoint: the path or name.
+        wanted: what should be there, for the message.
+        files: patterns of the files that are fetched from the hub; None for all.
 
     Raises:
         MissingFileError: neither a local path nor a model that the hub can give.
@@ -48,7 +53,8 @@ def resolve(checkpoint: Path | str, wanted: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(str(checkpoint), ignore_patterns=list(_NOT_WEIGHTS)))
+        patterns = None if files is None else list(files)
+        return Path(snapshot_download(str(checkpoint), allow_patterns=patterns, ignore_patterns=list(_NOT_WEIGHTS)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise MissingFileError(path, f"{wanted}; the hub did not give {str(checkpoint)!r} either: {reason}") from error

@@ -25,7 +25,7 @@ from spiritkit.types import (
     Tokens,
     Units,
 )
-from spiritkit.vocabulary import Output, Vocabulary
+from spiritkit.vocabulary import Output, Vocabulary, first_spelling
 
 PromptPart = Text | Speech | str
 Prompt = PromptPart | Sequence[PromptPart]
@@ -69,6 +69,8 @@ class Parts:
     vocoder: Callable[[], Vocoder] | None = None
     blocks: Sequence[Mapping[str, Any]] | None = None
     pad_to_multiple_of: int = 1
+    bos: str | None = None
+    eos: str | None = None
     trained_on: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     chunk_seconds: float = 100.0
     shortest_seconds: float = 0.08
@@ -108,8 +110,13 @@ class Pipeline:
 
     @cached_property
     def text_tokenizer(self) -> TextTokenizer:
-        """The recipe's text tokenizer."""
-        return _part(self._parts.text_tokenizer, "text_tokenizer")
+        """The recipe's text tokenizer, told where the vocabulary's tokens begin if its own file has them."""
+        tokenizer = _part(self._parts.text_tokenizer, "text_tokenizer")
+        first = first_spelling(self._parts.blocks or ())
+        start = None if first is None else tokenizer.find(first)
+        if start is not None and start < tokenizer.size:
+            tokenizer.restrict(start)
+        return tokenizer
 
     @cached_property
     def vocoder(self) -> Vocoder:
@@ -120,7 +127,7 @@ class Pipeline:
     def language_model(self) -> LanguageModel:
         """The recipe's language model, checked against the vocabulary."""
         model = _part(self._parts.language_model, "language_model")
-        if model.rows != self.vocabulary.rows:
+        if model.rows != self.vocabulary.rows and not model.resize(self.vocabulary.rows):
             raise RequestError(
                 f"the vocabulary has {self.vocabulary.size} ids, padded to {self.vocabulary.rows} rows, but the "
                 f"language model's embedding has {model.rows}; compare vocabulary.blocks and pad_to_multiple_of with it"
@@ -161,6 +168,8 @@ class Pipeline:
             specs=self.specs,
             text_size=self.text_tokenizer.size if has_text else None,
             pad_to_multiple_of=self._parts.pad_to_multiple_of,
+            bos=self._parts.bos,
+            eos=self._parts.eos,
         )
         if has_text:
             vocabulary.check(self.text_tokenizer)
@@ -390,7 +399,8 @@ class Pipeline:
     ) -> list[Generation]:
         """Continue several prompts together; prompt i draws from seed `seed + i`."""
         _check_output(output)
-        stop_ids = (self.text_tokenizer.eos_id,) if self._parts.text_tokenizer else ()
+        eos_id = self.text_tokenizer.eos_id if self._parts.text_tokenizer else self.vocabulary.eos_id
+        stop_ids = () if eos_id is None else (eos_id,)
         sampling = Sampling(max_new_tokens, temperature, top_p, seed, stop_ids)
         encoded = [self._prompt(self._model_input(prompt), output) for prompt in prompts]
         constraint = self.vocabulary.constraint(output, stop_ids)
@@ -506,7 +516,8 @@ class Pipeline:
         texts = [piece for piece in pieces if isinstance(piece, str)]
         if texts:
             raise RequestError(f"the recipe has no text_tokenizer; it cannot read the text {texts[0]!r}")
-        return "".join(string), [piece for piece in pieces if isinstance(piece, int)]
+        opening = [] if self.vocabulary.bos_id is None else [self.vocabulary.bos_id]
+        return "".join(string), opening + [piece for piece in pieces if isinstance(piece, int)]
 
     def _known(self, ids: Iterable[int]) -> list[int]:
         return [id for id in ids if 0 <= id < self.vocabulary.size]

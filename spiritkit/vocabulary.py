@@ -58,6 +58,8 @@ class Vocabulary:
         streams: in the order of their ids.
         size: ids run from 0 to size - 1.
         rows: `size`, padded up to the recipe's multiple: the rows of the embedding.
+        bos_id: the marker that opens every sequence, None without one or where the text tokenizer does it.
+        eos_id: the marker that ends a sequence, likewise.
     """
 
     text_size: int
@@ -65,6 +67,8 @@ class Vocabulary:
     streams: tuple[StreamBlock, ...]
     size: int
     rows: int
+    bos_id: int | None
+    eos_id: int | None
     _pattern: re.Pattern[str] = field(repr=False, compare=False)
 
     @classmethod
@@ -75,6 +79,8 @@ class Vocabulary:
         specs: Iterable[StreamSpec],
         text_size: int | None,
         pad_to_multiple_of: int = 1,
+        bos: str | None = None,
+        eos: str | None = None,
     ) -> Vocabulary:
         """Compute ids from a recipe's blocks.
 
@@ -83,6 +89,8 @@ class Vocabulary:
             specs: the streams there are.
             text_size: ids that the text tokenizer takes; None without one.
             pad_to_multiple_of: the embedding's rows are padded up to a multiple of it.
+            bos: the marker that opens every sequence, for a model without text.
+            eos: the marker that ends a sequence, for a model without text.
 
         Raises:
             RequestError: a block names no stream, a spelling occurs twice, text does not come first, …
@@ -120,8 +128,22 @@ class Vocabulary:
             twice = {value for value in values if values.count(value) > 1}
             if twice:
                 raise RequestError(f"vocabulary.blocks: {kind} {sorted(twice)[0]!r} occurs twice")
-        rows = -(-start // pad_to_multiple_of) * pad_to_multiple_of
-        return cls(text, tuple(markers), tuple(streams), start, rows, _pattern(markers, streams))
+        ends = {"bos": bos, "eos": eos}
+        for key, spelling in ends.items():
+            problem = end_problem(spelling, blocks)
+            if problem:
+                raise RequestError(f"vocabulary.{key}: {problem}")
+        ids: dict[str | None, int] = {marker.spelling: marker.id for marker in markers}
+        return cls(
+            text_size=text,
+            markers=tuple(markers),
+            streams=tuple(streams),
+            size=start,
+            rows=-(-start // pad_to_multiple_of) * pad_to_multiple_of,
+            bos_id=ids.get(bos),
+            eos_id=ids.get(eos),
+            _pattern=_pattern(markers, streams),
+        )
 
     def check(self, tokenizer: TextTokenizer) -> None:
         """Compare with the ids that the text tokenizer's own file gives to markers and speech tokens, if it has any.
@@ -228,13 +250,18 @@ class Vocabulary:
 
         `text` leaves text ids, `speech` leaves stream ids; neither leaves markers, both leave `stop_ids`. `any` leaves
         all. Padding rows are never among them.
+
+        Raises:
+            RequestError: the vocabulary has no ids of that modality.
         """
         if output == "any":
             return Constraint(((0, self.size),))
         if output == "text":
-            ranges = [(0, self.text_size)]
+            ranges = [(0, self.text_size)] if self.text_size else []
         else:
             ranges = [(block.start, block.stop) for block in self.streams]
+        if not ranges:
+            raise RequestError(f"output is {output!r}, of which the vocabulary's blocks have no ids")
         ranges += [(id, id + 1) for id in stop_ids]
         return Constraint(_union(ranges))
 
@@ -262,6 +289,30 @@ def block_problem(block: Any) -> str | None:
             return f"format is {form!r}; expected a spelling with one {{}} for the code, such as '[Hu{{}}]'"
         return None
     return f"has keys {', '.join(map(str, block)) or '(none)'}; {expected}"
+
+
+def first_spelling(blocks: Sequence[Any]) -> str | None:
+    """How the first id behind the text block is written; None if there is no text or nothing behind it."""
+    text, *rest = blocks or [None]
+    if not isinstance(text, Mapping) or "text" not in text:
+        return None
+    spellings = (
+        (block["markers"] if "markers" in block else [block["format"].format(0)])
+        for block in rest
+        if block_problem(block) is None
+    )
+    return next((spelling for some in spellings for spelling in some), None)
+
+
+def end_problem(spelling: str | None, blocks: Sequence[Any]) -> str | None:
+    """What is wrong with a recipe's `bos` or `eos`, or None."""
+    if spelling is None:
+        return None
+    known = [block for block in blocks if block_problem(block) is None]
+    if any("text" in block for block in known):
+        return f"is {spelling!r}, but sequences with text are opened and ended by the text tokenizer; leave it out"
+    markers = [marker for block in known for marker in block.get("markers", ())]
+    return None if spelling in markers else f"no marker {spelling!r}; there are {', '.join(markers) or 'none'}"
 
 
 def _pattern(markers: Sequence[Marker], streams: Sequence[StreamBlock]) -> re.Pattern[str]:

@@ -81,7 +81,8 @@ def test_extends_by_package_and_by_name() -> None:
 @pytest.mark.parametrize(
     ("extends", "message"),
     [("nosuch", "c.yaml:1: extends: no recipe 'nosuch'"), ("c.yaml", "c.yaml:1: extends: 'c.yaml' extends itself"),
-     ("[1]", "c.yaml:1: extends: is 1; expected a recipe"), ("spiritlm/bsae", "did you mean 'spiritlm/base'")],
+     ("[1]", "c.yaml:1: extends: is 1; expected a recipe"), ("no.such:x", "no package 'no.such' is installed"),
+     (":x", "no package '' is installed"), ("x" * 300, "too long"), ("spiritlm/bsae", "did you mean 'spiritlm/base'")],
 )  # fmt: skip
 def test_wrong_extends(extends: str, message: str) -> None:
     with pytest.raises(RequestError) as caught:
@@ -182,7 +183,7 @@ steps:
         "r.yaml:11: vocoder.speaker: is [1]; expected ",
         "r.yaml:13: vocabulary.blocks.1.stream: no tokenizer 'huber'; did you mean 'hubert'?",
         "r.yaml:13: vocabulary.blocks.2: markers is 3",
-        "r.yaml:14: vocabulary.pad_to_multiple: takes blocks, pad_to_multiple_of; did you mean 'pad_to_multiple_of'?",
+        "r.yaml:14: vocabulary.pad_to_multiple: takes blocks, pad_to_multiple_of, bos, eos; did you mean 'pad_to_multiple_of'?",
         "r.yaml:15: serialiser: neither a recipe key nor a variable",
         "did you mean 'serializer'?",
         "r.yaml:16: audio.chunk_second: takes ",

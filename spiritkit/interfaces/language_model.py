@@ -29,6 +29,12 @@ class LanguageModel(ABC):
     def rows(self) -> int:
         """Rows of the embedding; ids run from 0 to `rows` - 1."""
 
+    def resize(self, rows: int) -> bool:
+        """Give the embedding as many rows as the vocabulary needs, if the model was asked to; False if it stays as it
+        is. A model that can be started from another's weights overrides this.
+        """
+        return False
+
     @property
     @abstractmethod
     def context_length(self) -> int:

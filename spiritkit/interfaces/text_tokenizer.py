@@ -40,6 +40,13 @@ class TextTokenizer(ABC):
         """
         return None
 
+    def restrict(self, size: int) -> None:
+        """Be told that text ends at id `size`, since `find` says that the tokenizer's own file has the vocabulary's
+        markers and speech tokens from there on: they are no text any more, and text that looks like them stays text.
+        A tokenizer whose `size` may count such tokens overrides this; it is called before anything is encoded.
+        """
+        return
+
     def assemble(self, parts: Sequence[str | int]) -> list[int]:
         """Ids of a whole sequence from text and already known ids.
 

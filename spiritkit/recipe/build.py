@@ -78,10 +78,10 @@ def missing_files(spec: Spec) -> list[Problem]:
     problems = []
     for name, value in _path_parameters(spec):
         path = Path(value).expanduser()
-        if not path.exists() and not is_hub_name(value):
-            key = f"{spec.key}.{name}"
-            node = spec.node.value[name]
-            problems.append(Problem(node.origin, key, f"{path}: no such file or folder"))
+        if is_hub_name(value) or path.exists():
+            continue
+        origin = spec.node.value[name].origin
+        problems.append(Problem(origin, f"{spec.key}.{name}", f"{path}: no such file or folder"))
     for value in spec.parameters.values():
         for nested in value if isinstance(value, list) else [value]:
             if isinstance(nested, Spec):

@@ -10,7 +10,7 @@ from spiritkit.errors import SpiritkitError
 from spiritkit.recipe.schema import Spec, check_component, check_value
 from spiritkit.recipe.tree import UNRESOLVED, Node, Problem, join
 from spiritkit.suggest import suggestion
-from spiritkit.vocabulary import block_problem
+from spiritkit.vocabulary import block_problem, end_problem
 
 #: Sections that hold one component, and its kind.
 PARTS = {
@@ -21,6 +21,7 @@ PARTS = {
 }
 #: How recordings are cut and grouped; defaults are the release's (100 s chunks, at least 80 ms).
 AUDIO: dict[str, Any] = {"chunk_seconds": 100.0, "shortest_seconds": 0.08, "batch_seconds": 200.0}
+VOCABULARY = ("blocks", "pad_to_multiple_of", "bos", "eos")
 KEYS = {
     "name": str,
     "seed": int,
@@ -60,6 +61,9 @@ def check(tree: Node, references: set[str], problems: list[Problem]) -> Checked:
     for key, annotation in KEYS.items():
         if key in sections and annotation is not None:
             check_value(sections[key], annotation, key, problems)
+    seed = sections["seed"].value if "seed" in sections else 0
+    if isinstance(seed, int) and not 0 <= seed < 1 << 63:
+        problems.append(Problem(sections["seed"].origin, "seed", f"is {seed}; expected 0…2^63 - 1"))
     if "audio" in sections:
         _check_audio(sections["audio"], checked, problems)
     checked.tokenizers = _check_named(sections.get("tokenizers"), "unit_tokenizer", "tokenizers", problems)
@@ -127,20 +131,26 @@ def _check_vocabulary(node: Node, tokenizers: Node, problems: list[Problem]) -> 
         problems.append(Problem(node.origin, key, "expected {blocks: [block, …], pad_to_multiple_of: 256}"))
         return None
     before = len(problems)
+    blocks = node.value["blocks"].plain()
     for name, child in node.items():
         if name == "pad_to_multiple_of":
             value = check_value(child, int, join(key, name), problems)
             if isinstance(value, int) and value < 1:
                 problems.append(Problem(child.origin, join(key, name), f"is {value}; expected 1 or more"))
+        elif name in ("bos", "eos"):
+            spelling = check_value(child, str | None, join(key, name), problems)
+            problem = end_problem(spelling, blocks) if isinstance(spelling, str) and isinstance(blocks, list) else None
+            if problem:
+                problems.append(Problem(child.origin, join(key, name), problem))
         elif name != "blocks":
-            takes = f"takes blocks, pad_to_multiple_of{suggestion(name, ['blocks', 'pad_to_multiple_of'])}"
+            takes = f"takes {', '.join(VOCABULARY)}{suggestion(name, VOCABULARY)}"
             problems.append(Problem(child.origin, join(key, name), takes))
-    blocks = node.value["blocks"]
-    if not isinstance(blocks.value, list):
-        problems.append(Problem(blocks.origin, f"{key}.blocks", f"is {blocks.plain()!r}; expected a list of blocks"))
+    listed = node.value["blocks"]
+    if not isinstance(blocks, list):
+        problems.append(Problem(listed.origin, f"{key}.blocks", f"is {blocks!r}; expected a list of blocks"))
         return None
     names = [name for name, child in tokenizers.items() if child.value is not None]
-    for index, block in blocks.items():
+    for index, block in listed.items():
         at = join(f"{key}.blocks", index)
         problem = block_problem(block.plain())
         if problem:

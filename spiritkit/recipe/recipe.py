@@ -97,6 +97,8 @@ class Recipe:
                 vocoder=parts.get("vocoder"),
                 blocks=vocabulary.get("blocks"),
                 pad_to_multiple_of=vocabulary.get("pad_to_multiple_of", 1),
+                bos=vocabulary.get("bos"),
+                eos=vocabulary.get("eos"),
                 trained_on={
                     key: spec.trained_on for key, spec in self.checked.parts.items() if spec.trained_on is not None
                 },

@@ -17,7 +17,10 @@ def folder(reference: str) -> Path:
         RequestError: no such package, or nothing there.
     """
     package, _, inside = reference.partition(":")
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):  # of a package within one that is not there; of no name at all
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         raise RequestError(f"{reference}: no package {package!r} is installed")
     root = Path(spec.submodule_search_locations[0])
@@ -50,8 +53,11 @@ def find(reference: str, beside: Path | None = None) -> Path:
         RequestError: there is none; the message gives the nearest recipe name.
     """
     path = (beside or Path()) / Path(reference).expanduser()
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:  # a name that is too long
+        raise RequestError(f"no recipe {reference!r}: {error.strerror}") from error
     known = names()
     if reference in known:
         return known[reference]

@@ -105,7 +105,7 @@ def _record(index: int, prompt: list[Text | Speech], generation: Generation, fol
             spans.append({"text": span.text})
             continue
         spans.append({"n_tokens": len(span.tokens) if span.tokens is not None else 0})
-        if isinstance(span.audio, Audio):
+        if isinstance(span.audio, Audio) and span.audio.samples.size:  # pitch and style alone are silent
             name = f"{index}.{number}.wav"
             write_wav(folder / name, span.audio)
             spans[-1] |= {"speech": name, "seconds": round(float(span.audio.duration), 3)}
@@ -122,7 +122,7 @@ def _line(record: dict[str, Any]) -> str:
     """One prompt and its continuation, for the console."""
     prompt = " ".join(part.get("text") or f"<{part['speech']}>" for part in record["prompt"])
     spans = [
-        span["text"] if "text" in span else f"<{span.get('speech', 'speech')}, {span.get('seconds', '?')} s>"
+        span["text"] if "text" in span else f"<{span.get('speech', 'no unit')}, {span.get('seconds', 0)} s>"
         for span in record["spans"]
     ]
     return f"  {prompt!r} → {' '.join(spans) or '(nothing)'}"
