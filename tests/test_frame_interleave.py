@@ -34,7 +34,9 @@ emitted = st.lists(
 
 @given(frames())
 def test_every_frame_has_the_code_of_every_stream_in_order(units: Units) -> None:
-    expected = [(name, code) for row in zip(*units.values(), strict=True) for name, code in zip(units, row, strict=True)]
+    expected = [
+        (name, code) for row in zip(*units.values(), strict=True) for name, code in zip(units, row, strict=True)
+    ]
     assert [tuple(token) for token in FrameInterleave().serialize(units)] == expected
 
 

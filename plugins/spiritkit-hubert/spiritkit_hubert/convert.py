@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+from spiritkit.atomic import replacing
 from spiritkit.checkpoints import require
 from spiritkit.errors import CheckpointError, RequestError
 from spiritkit.interfaces import Context, Step
@@ -31,9 +32,7 @@ class ConvertKMeans(Step):
 
     def run(self, context: Context) -> None:
         """Convert."""
-        convert_kmeans(
-            context.path(self._source), context.folder / "kmeans.safetensors", trust_pickle=self._trust_pickle
-        )
+        convert_kmeans(self._source, context.folder / "kmeans.safetensors", trust_pickle=self._trust_pickle)
 
 
 def convert_kmeans(source: Path | str, target: Path | str, *, trust_pickle: bool = False) -> None:
@@ -70,9 +69,8 @@ def convert_kmeans(source: Path | str, target: Path | str, *, trust_pickle: bool
         )
     if not np.isfinite(centroids).all():
         raise CheckpointError(source, "some centroids are NaN or infinite")
-    part = target.with_name(target.name + ".part")
-    part.write_bytes(save({"centroids": np.ascontiguousarray(centroids, dtype=np.float32)}))
-    part.replace(target)
+    with replacing(target) as temporary:
+        temporary.write_bytes(save({"centroids": np.ascontiguousarray(centroids, dtype=np.float32)}))
 
 
 def _read_npy(source: Path) -> np.ndarray:

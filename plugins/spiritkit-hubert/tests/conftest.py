@@ -31,7 +31,10 @@ class Twins:
     @torch.inference_mode()
     def features(self, audio: Audio, layer: int) -> torch.Tensor:
         """What transformers computes for one audio alone."""
-        return self.model(torch.from_numpy(audio.samples)[None], output_hidden_states=True).hidden_states[layer][0]
+        output = self.model(torch.from_numpy(audio.samples)[None], output_hidden_states=True)
+        # Version 5 of transformers leaves the norm that closes the last layer out of its hidden state.
+        last = layer == self.model.config.num_hidden_layers
+        return output.last_hidden_state[0] if last else output.hidden_states[layer][0]
 
 
 def random_model(conv=CONV_25HZ, channels: int = 16, seed: int = 0, **config) -> HubertModel:

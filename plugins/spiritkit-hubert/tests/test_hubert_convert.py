@@ -94,9 +94,10 @@ def test_paths(tmp_path):
         convert_kmeans(tmp_path / "k.npy", tmp_path / "k.pt")
 
 
-def test_step(tmp_path):
-    np.save(tmp_path / "k.npy", np.ones((2, 3)))
-    context = SimpleNamespace(folder=tmp_path / "step", path=lambda value: tmp_path / value)
+def test_step(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("k.npy", np.ones((2, 3)))
+    context = SimpleNamespace(folder=tmp_path / "step")
     context.folder.mkdir()
     step = ConvertKMeans(source="k.npy")
     assert step.input_files() == [Path("k.npy")]

@@ -54,7 +54,7 @@ def outputs(modules, run):
     found = []
 
     def keep(_, inputs, output):
-        found.append(output[0] if isinstance(output, tuple) else output)
+        found.append((output[0] if isinstance(output, tuple) else output).detach())
 
     handles = [module.register_forward_hook(keep) for module in modules]
     with torch.no_grad():
