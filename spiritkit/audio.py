@@ -96,10 +96,12 @@ class Recording:
 
     def _read(self) -> Iterator[np.ndarray]:
         """Blocks float32 [C, T] at the recording's own rate, checked."""
-        if self._audio is not None:
-            yield np.atleast_2d(self._audio.samples)
-            return
         size, n_read = _BLOCK_SECONDS * self.sample_rate, 0
+        if self._audio is not None:
+            samples = np.atleast_2d(self._audio.samples)
+            for start in range(0, samples.shape[1], size):
+                yield samples[:, start : start + size]
+            return
         with self._open() as file:
             expected = file.frames
             while True:
