@@ -4,7 +4,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PLUGINS := $(sort $(wildcard plugins/*))
+# fairseq2 has wheels for some platforms only; elsewhere its plugin, and its tests, are left out.
+FAIRSEQ2 := $(shell $(PYTHON) -c 'import platform, sys; where = platform.system(), platform.machine(); print(int( \
+	sys.version_info < (3, 13) and where in (("Linux", "x86_64"), ("Darwin", "arm64"))))' 2>/dev/null)
+PLUGINS := $(filter-out $(if $(filter 0,$(FAIRSEQ2)),plugins/spiritkit-fairseq2),$(sort $(wildcard plugins/*)))
+DEMO_PLUGINS := $(filter-out plugins/spiritkit-fairseq2,$(PLUGINS))  # fairseq2 needs one version of PyTorch
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) constraints.txt
 DEMO := .demo
 
@@ -46,7 +50,7 @@ benchmark: .venv/test
 	$(PYTHON) -m venv .venv
 
 .venv/demo: .venv/bin/python $(PROJECTS)
-	$(PIP) --editable . $(addprefix --editable ,$(PLUGINS))
+	$(PIP) --editable . $(addprefix --editable ,$(DEMO_PLUGINS))
 	@touch $@
 
 .venv/test: .venv/bin/python $(PROJECTS)

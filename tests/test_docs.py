@@ -22,7 +22,14 @@ from spiritkit.recipe import open_recipe
 from spiritkit.registry import hooks, registry
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
+PLUGINS = [
+    folder for folder in sorted(ROOT.glob("plugins/*")) if importlib.util.find_spec(folder.name.replace("-", "_"))
+]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *[folder / "README.md" for folder in PLUGINS],
+]
 
 
 def blocks(language: str) -> list[tuple[str, str]]:

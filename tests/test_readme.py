@@ -41,7 +41,7 @@ def test_recipe_example(tmp_path: Path, environment: dict[str, str]) -> None:
     recipe = block("yaml")
     assert len([line for line in recipe.splitlines() if line.strip()]) <= 20
     (tmp_path / "mine.yaml").write_text(recipe)
-    commands = re.findall(r"^\$ (spiritkit .*?)(?:  +#.*)?$", block("console(?=\n\\$ spiritkit)"), flags=re.MULTILINE)
+    commands = re.findall(r"^\$ (spiritkit .* mine.yaml.*?)(?:  +#.*)?$", README, flags=re.MULTILINE)
     assert len(commands) == 3
     outputs = []
     for command in commands:

@@ -183,7 +183,8 @@ steps:
         "r.yaml:11: vocoder.speaker: is [1]; expected ",
         "r.yaml:13: vocabulary.blocks.1.stream: no tokenizer 'huber'; did you mean 'hubert'?",
         "r.yaml:13: vocabulary.blocks.2: markers is 3",
-        "r.yaml:14: vocabulary.pad_to_multiple: takes blocks, pad_to_multiple_of, bos, eos; did you mean 'pad_to_multiple_of'?",
+        "r.yaml:14: vocabulary.pad_to_multiple: takes blocks, pad_to_multiple_of, bos, eos",
+        "; did you mean 'pad_to_multiple_of'?",
         "r.yaml:15: serialiser: neither a recipe key nor a variable",
         "did you mean 'serializer'?",
         "r.yaml:16: audio.chunk_second: takes ",
@@ -196,6 +197,23 @@ steps:
     ]
     for line in expected:
         assert any(line in problem for problem in found), (line, found)
+
+
+def test_which_markers_open_and_end_sequences() -> None:
+    text = """\
+tokenizers: {hubert: {use: hubert.v1, checkpoint: /c, quantizer: {use: kmeans.v1, checkpoint: /k}}}
+vocabulary:
+  blocks: [{markers: ["<pad>", "<S>"]}, {stream: hubert, format: "<Un{}>"}]
+  bos: %s
+  eos: %s
+"""
+    assert open_recipe(write("r.yaml", text % ("<S>", "<S>"))).checked.vocabulary is not None
+    assert problems(text % ("<s>", "[1]")) == [
+        "r.yaml:4: vocabulary.bos: no marker '<s>'; there are <pad>, <S>",
+        "r.yaml:5: vocabulary.eos: is [1]; expected str or null",
+    ]
+    with_text = text.replace('{markers: ["<pad>", "<S>"]}', "{text: true}")
+    assert "vocabulary.bos: is '<S>', but sequences with text are opened" in problems(with_text % ("<S>", "null"))[0]
 
 
 def test_a_steps_own_constructor_is_heard() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from spiritkit import StreamSpec, Vocabulary
 from spiritkit.errors import InputError, RequestError
 from spiritkit.interfaces import TextTokenizer
+from spiritkit.vocabulary import first_spelling
 
 HUBERT = StreamSpec("hubert", 501, Fraction(2499, 100), True)
 PITCH = StreamSpec("pitch", 64, Fraction(25, 2), True)
@@ -52,6 +53,39 @@ def test_constraints_of_the_three_modalities() -> None:
     assert expressive.constraint("text", [2]).ranges == ((0, 32_000),)
     assert expressive.constraint("speech", [2]).ranges == ((2, 3), (32_002, 32_667))
     assert expressive.constraint("any").ranges == ((0, 32_667),)  # padding rows are never produced
+
+
+UNIT_ONLY: list[dict[str, Any]] = [{"markers": ["<pad>", "<S>"]}, {"stream": "hubert", "format": "<Un{}>"}]
+
+
+def test_markers_that_open_and_end_sequences() -> None:
+    slam = Vocabulary.from_blocks(UNIT_ONLY, specs=SPECS, text_size=None, bos="<S>", eos="<S>")
+    assert (slam.text_size, slam.bos_id, slam.eos_id, slam.size) == (0, 1, 1, 503)
+    assert slam.constraint("speech", [1]).ranges == ((1, 503),)
+    with pytest.raises(RequestError, match="output is 'text', of which the vocabulary's blocks have no ids"):
+        slam.constraint("text", [1])
+    assert (vocabulary(BASE).bos_id, vocabulary(BASE).eos_id) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        (UNIT_ONLY, "vocabulary.eos: no marker '</s>'; there are <pad>, <S>"),
+        (UNIT_ONLY[1:], "vocabulary.eos: no marker '</s>'; there are none"),
+        (BASE, "vocabulary.eos: is '</s>', but sequences with text are opened and ended by the text tokenizer"),
+    ],
+)
+def test_markers_that_cannot_end_sequences(blocks: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        Vocabulary.from_blocks(blocks, specs=SPECS, text_size=32_000, eos="</s>")
+
+
+def test_the_first_id_behind_text() -> None:
+    assert first_spelling(BASE) == "[Text]"
+    assert first_spelling([{"text": True}, {"markers": []}, BASE[2]]) == "[Hu0]"
+    assert first_spelling([{"text": True}]) is None
+    assert first_spelling(UNIT_ONLY) is None
+    assert first_spelling([]) is None
 
 
 def test_marker_roles_are_their_letters() -> None:

@@ -14,7 +14,7 @@ from importlib import import_module
 from spiritkit import __version__
 from spiritkit.errors import MissingFileError, RecipeError, SpiritkitError
 
-VERBS = ("run", "validate", "resolve", "plugins", "list", "show", "copy")
+VERBS = ("run", "validate", "resolve", "plugins", "list", "show", "copy", "new-plugin")
 
 _EPILOG = """\
 A recipe is a YAML file, given by path or by name (spiritlm/base). key=value changes a value of it:
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"spiritkit {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in VERBS:
-        module = import_module(f"spiritkit.cli.{verb}")
+        module = import_module(f"spiritkit.cli.{verb.replace('-', '_')}")
         one = verbs.add_parser(verb, help=module.HELP, description=module.HELP, allow_abbrev=False)
         module.arguments(one)
         one.set_defaults(main=module.main)

@@ -19,6 +19,8 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import HubertModel
 
+from spiritkit_hubert.frames import FrameGrid
+
 #: Length of a block. On a CPU a block's largest activation should stay near the cache; elsewhere it only bounds memory.
 _CPU_BLOCK_SECONDS = 2
 _BLOCK_SECONDS = 20
@@ -51,20 +53,13 @@ class FrontEnd:
         model: whose weights to take; still in float32 on the CPU, and left as it is.
         device: where to compute.
         dtype: of all but the first layer. That stays float32: it reads the waveform and carries the group norm.
-
-    Attributes:
-        stride: samples from one frame to the next.
-        receptive_field: samples that one frame depends on.
     """
 
     def __init__(self, model: HubertModel, device: torch.device, dtype: torch.dtype):
-        self.stride, self.receptive_field = 1, 1
-        for kernel, stride in zip(model.config.conv_kernel, model.config.conv_stride, strict=True):
-            self.receptive_field += (kernel - 1) * self.stride
-            self.stride *= stride
+        self._grid = FrameGrid.of(model.config.conv_kernel, model.config.conv_stride)
         self._device, self._dtype = device, dtype
         seconds = _CPU_BLOCK_SECONDS if device.type == "cpu" else _BLOCK_SECONDS
-        self._block = max(1, seconds * _SAMPLE_RATE // self.stride)  # frames
+        self._block = max(1, seconds * _SAMPLE_RATE // self._grid.stride)  # frames
         grouped = model.config.feat_extract_norm == "group"
         layers: list[Any] = list(model.feature_extractor.conv_layers)  # of types that differ by model
         first, *others = layers
@@ -79,19 +74,16 @@ class FrontEnd:
             _layer(layer, device, dtype, nn.Identity() if grouped else layer.layer_norm) for layer in others
         ]
 
-    def frames(self, samples: int) -> int:
-        """How many frames so many samples give: none if fewer than `receptive_field`."""
-        return max(0, (samples - self.receptive_field) // self.stride + 1)
-
     def __call__(self, waveform: torch.Tensor) -> torch.Tensor:
         """Features `[T, C]`, T at least 1, of a waveform float32 `[samples]` on the CPU."""
         first = self._first if self._group_norm is None else self._folded(self._group_norm, waveform)
         waveform = waveform.to(self._device)
-        count = self.frames(len(waveform))
+        stride, receptive_field = self._grid.stride, self._grid.receptive_field
+        count = self._grid.frames(len(waveform))
         blocks = []
         for start in range(0, count, self._block):
             stop = min(start + self._block, count)
-            samples = waveform[start * self.stride : (stop - 1) * self.stride + self.receptive_field]
+            samples = waveform[start * stride : (stop - 1) * stride + receptive_field]
             hidden = first(samples[:, None]).to(self._dtype)
             for layer in self._others:
                 hidden = layer(hidden)

@@ -59,6 +59,19 @@ def test_features_do_not_depend_on_the_batch(twins, quantizer, noise):
         assert units == tokenizer.encode([audio])[0]
 
 
+def test_silence_around_the_audio(twins, quantizer, noise):
+    audios = [noise(32_000), noise(9_000, seed=1)]
+    padded = [Audio(np.pad(audio.samples, 40), 16_000) for audio in audios]
+    tokenizer = HubertTokenizer(checkpoint=twins.file, quantizer=quantizer, layer=2, pad=40, device="cpu")
+    for features, audio in zip(tokenizer.features(audios), padded, strict=True):
+        assert relative(features, twins.features(audio, 2)) < 1e-5
+    rate = 25 if twins.model.config.num_feat_extract_layers == 8 else 50
+    assert tokenizer.streams[0].rate == rate
+    assert len(tokenizer.encode(audios)[0]["units"]) == 2 * rate
+    with pytest.raises(RequestError, match="pad is -1"):
+        HubertTokenizer(checkpoint=twins.file, quantizer=quantizer, layer=2, pad=-1)
+
+
 def test_audio_is_padded_and_taken_together(twins, quantizer, noise, monkeypatch):
     tokenizer = HubertTokenizer(checkpoint=twins.file, quantizer=quantizer, layer=2, device="cpu", batch_seconds=9)
     sizes = []

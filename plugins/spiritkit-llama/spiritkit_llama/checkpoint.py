@@ -1,4 +1,4 @@
-"""Reading a Llama in Hugging Face format: every tensor there, none made up."""
+"""Reading a causal model in Hugging Face format: every tensor there, none made up."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from transformers import BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
+from transformers import BitsAndBytesConfig, LlamaConfig, PretrainedConfig, PreTrainedModel
 
-from spiritkit import checkpoints
+from spiritkit import checkpoints, devices
+from spiritkit.devices import DTypeName
 from spiritkit.errors import CheckpointError, RequestError
 
 #: What decides the model's shape or arithmetic; transformers would fill in a default for each that is missing.
@@ -39,15 +40,25 @@ def configuration(folder: Path) -> LlamaConfig:
         raise CheckpointError(path, f"model_type is {settings.get('model_type')!r}; expected 'llama'")
     for key in _NEEDED:
         checkpoints.entry(settings, key, path)
-    if transformers.__version__.startswith("4.") and "rope_parameters" in settings:
-        # Version 4 ignores what version 5 writes, and would silently take the default base.
-        rope = dict(settings.pop("rope_parameters"))
-        settings["rope_theta"] = rope.pop("rope_theta")
-        settings["rope_scaling"] = rope if rope.get("rope_type", "default") != "default" else None
     try:
-        return LlamaConfig.from_dict(settings)
+        return LlamaConfig.from_dict(with_readable_rope(settings))
     except Exception as error:  # its checks raise types that differ between versions
         raise CheckpointError(path, f"not a valid Llama configuration: {error}") from error
+
+
+def with_readable_rope(settings: dict[str, Any]) -> dict[str, Any]:
+    """A `config.json` whose rotary base and scaling the installed version of transformers reads: version 4 ignores what
+    version 5 writes, and would silently take the default base.
+    """
+    rope = settings.get("rope_parameters")
+    if not transformers.__version__.startswith("4.") or not isinstance(rope, dict) or "rope_theta" not in rope:
+        return settings
+    scaling = {key: value for key, value in rope.items() if key != "rope_theta"}
+    return {
+        **{key: value for key, value in settings.items() if key != "rope_parameters"},
+        "rope_theta": rope["rope_theta"],
+        "rope_scaling": scaling if scaling.get("rope_type", "default") != "default" else None,
+    }
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -81,35 +92,56 @@ def quantization(load_in: Literal["8bit", "4bit"], dtype: torch.dtype) -> BitsAn
 
 def load(
     folder: Path,
+    config: PretrainedConfig,
+    model_class: Any,
     *,
-    dtype: torch.dtype,
-    stored_dtype: torch.dtype,
-    device: torch.device,
+    dtype: DTypeName,
+    stored_dtype: DTypeName | None,
+    device: str,
     device_map: str | dict[str, int | str] | None,
     load_in: Literal["8bit", "4bit"] | None,
-) -> LlamaForCausalLM:
+    prefix: str = "",
+) -> PreTrainedModel:
     """The network with its weights, in evaluation mode, on `device` unless `device_map` spreads it. Weights are rounded
-    to `stored_dtype`, then take `dtype`.
+    to `stored_dtype` (None: to `dtype`), then take `dtype`.
+
+    Args:
+        folder: where the weights are.
+        config: of the network.
+        model_class: of the network.
+        dtype: number format of the weights and of the arithmetic.
+        stored_dtype: number format that the weights are rounded to first.
+        device: as `spiritkit.devices.device` takes it.
+        device_map: as transformers takes it.
+        load_in: quantize the weights while loading.
+        prefix: what the tensors' names in the files begin with before the network's own names.
 
     Raises:
-        CheckpointError: as for `configuration` and `weight_files`; a file is unreadable or carries code; a tensor is
-            missing, unknown or of another shape (transformers alone would draw it at random and only warn).
-        RequestError: `device_map` or `load_in` needs a package that is not installed.
+        CheckpointError: as for `weight_files`; a file is unreadable or carries code; a tensor is missing, unknown or of
+            another shape (transformers alone would draw it at random and only warn).
+        RequestError: no such device, or it is given beside `device_map`; `device_map` or `load_in` needs a package that
+            is not installed.
     """
-    config = configuration(folder)
+    if device_map is not None and device != "auto":
+        raise RequestError(f"device is {device!r} and device_map {device_map!r}; give one of them")
+    place, number = devices.device(device), devices.dtype(dtype)
     files = weight_files(folder)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"pretrained_model_name_or_path": folder}
+    if prefix:
+        # transformers can rename tensors while it loads, but version 4 takes these for those of a model without a head.
+        tensors = [pair for file in files for pair in checkpoints.read_tensors(file, "weights").items()]
+        state = {name.removeprefix(prefix): tensor for name, tensor in tensors}
+        options = {"pretrained_model_name_or_path": None, "state_dict": state}
     if device_map is not None:
         _need("accelerate", "device_map", "device-map")
         options["device_map"] = device_map
     if load_in is not None:
-        options["quantization_config"] = quantization(load_in, dtype)
-        options.setdefault("device_map", {"": str(device)})
+        options["quantization_config"] = quantization(load_in, number)
+        options.setdefault("device_map", {"": str(place)})
     try:
-        module, info = LlamaForCausalLM.from_pretrained(
-            folder,
+        module, info = model_class.from_pretrained(
             config=config,
-            dtype=stored_dtype,
+            dtype=devices.dtype(stored_dtype or dtype),
             local_files_only=True,
             trust_remote_code=False,
             ignore_mismatched_sizes=True,  # they are refused below, by name
@@ -125,21 +157,24 @@ def load(
     _check_complete(module, info, files, folder)
     if load_in is None:
         for parameter in module.parameters():  # not buffers: the rotary frequencies are float32 always
-            parameter.data = parameter.data.to(dtype)
-    return module if options else module.to(device)
+            parameter.data = parameter.data.to(number)
+    return module if device_map is not None or load_in is not None else module.to(place)
 
 
-def _check_complete(module: LlamaForCausalLM, info: dict[str, Any], files: list[Path], folder: Path) -> None:
+def _check_complete(module: PreTrainedModel, info: dict[str, Any], files: list[Path], folder: Path) -> None:
     # Version 4 of transformers gives names, version 5 names with both shapes.
     mismatched = {key if isinstance(key, str) else key[0] for key in info["mismatched_keys"]}
     problems = [f"no tensor {name!r}" for name in sorted(set(info["missing_keys"]) - mismatched)]
     problems += [f"unknown tensor {name!r}" for name in sorted(info["unexpected_keys"])]
     if mismatched:
         wanted = module.state_dict()
-        for file in files:
-            tensors = checkpoints.read_tensors(file, "weights")
-            for name in sorted(mismatched & set(tensors)):
-                problems.append(f"{name!r} is {list(tensors[name].shape)}; expected {list(wanted[name].shape)}")
+        read = [checkpoints.read_tensors(file, "weights") for file in files]
+        stored = {name: tensor.shape for tensors in read for name, tensor in tensors.items()}
+        for name in sorted(mismatched):
+            # In the file, a name may have a prefix more or less.
+            found = [list(shape) for key, shape in stored.items() if key.endswith(name) or name.endswith(key)]
+            shape = found[0] if found else "of another shape"
+            problems.append(f"{name!r} is {shape}; expected {list(wanted[name].shape)}")
     if problems:
         more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
         raise CheckpointError(folder, "; ".join(problems[:5]) + more)
@@ -148,6 +183,5 @@ def _check_complete(module: LlamaForCausalLM, info: dict[str, Any], files: list[
 def _need(package: str, parameter: str, extra: str) -> None:
     if find_spec(package) is None:
         raise RequestError(
-            f"llama.v1: {parameter} needs the package {package!r}, which is not installed; "
-            f"pip install 'spiritkit-llama[{extra}]'"
+            f"{parameter} needs the package {package!r}, which is not installed; pip install 'spiritkit-llama[{extra}]'"
         )

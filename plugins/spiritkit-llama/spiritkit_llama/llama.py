@@ -1,23 +1,25 @@
-"""Llama (Touvron et al. 2023), the language model of Spirit LM (paper, section 3), on transformers."""
+"""Causal models on transformers; Llama (Touvron et al. 2023), the language model of Spirit LM (paper, section 3)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from transformers import LlamaForCausalLM
+from transformers import LlamaForCausalLM, PreTrainedModel
 
-from spiritkit import checkpoints, devices
+from spiritkit import checkpoints
 from spiritkit.devices import DTypeName
 from spiritkit.errors import InputError, RequestError
 from spiritkit.generation.sampling import allowed_rows, draw, seeded
 from spiritkit.interfaces import LanguageModel
 from spiritkit.types import Constraint, Sampling
-from spiritkit_llama.checkpoint import load
+from spiritkit_llama.checkpoint import configuration, load
 from spiritkit_llama.padding import by_length, pad_left, pad_right
 
 #: Tokens, padding included, that `score` and `hidden_states` run at once.
@@ -26,52 +28,20 @@ _BATCH_TOKENS = 8192
 _LOGITS = 2**25
 
 
-class Llama(LanguageModel):
-    """A Llama 2 or 3 in Hugging Face format.
+class CausalModel(LanguageModel):
+    """What every causal transformer of the transformers library does alike.
 
     Args:
-        checkpoint: a folder with `config.json` and `model.safetensors` or `pytorch_model.bin` (one file or shards), or
-            the name of a model on the Hugging Face hub.
-        dtype: number format of the weights and of the arithmetic; probabilities are computed in float32 always.
-        stored_dtype: number format that the weights are rounded to before they take `dtype`, whatever their file has.
-            The released code reads Spirit LM as bfloat16, so results in float32 equal its only from rounded weights.
-            None takes them as they are stored.
-        device: where the whole model lies.
-        device_map: spreads the model over devices as transformers does (`auto`, or submodule → device), in place of
-            `device`. Needs accelerate.
-        load_in: quantize the weights while loading. Needs bitsandbytes.
-
-    Raises:
-        MissingFileError: no such folder or hub model, or a shard is missing.
-        CheckpointError: not a Llama, unreadable, or with tensors missing, unknown or of another shape.
-        RequestError: no such device; a package that an argument needs is not installed.
+        module: the network, with an embedding, layers and an output embedding; its weights are where they stay.
     """
 
-    def __init__(
-        self,
-        *,
-        checkpoint: Path | str,
-        dtype: DTypeName = "bfloat16",
-        stored_dtype: DTypeName | None = None,
-        device: str = "auto",
-        device_map: str | dict[str, int | str] | None = None,
-        load_in: Literal["8bit", "4bit"] | None = None,
-    ):
-        if device_map is not None and device != "auto":
-            raise RequestError(f"llama.v1: device is {device!r} and device_map {device_map!r}; give one of them")
-        self._module = load(
-            checkpoints.resolve(checkpoint, "a Llama checkpoint folder"),
-            dtype=devices.dtype(dtype),
-            stored_dtype=devices.dtype(stored_dtype or dtype),
-            device=devices.device(device),
-            device_map=device_map,
-            load_in=load_in,
-        )
+    def __init__(self, module: PreTrainedModel):
+        self._module = module
 
     @property
     def rows(self) -> int:
         """Rows of the embedding, padding rows included."""
-        return self._module.model.embed_tokens.num_embeddings
+        return int(self._module.get_input_embeddings().num_embeddings)
 
     @property
     def context_length(self) -> int:
@@ -79,7 +49,7 @@ class Llama(LanguageModel):
         return int(self._module.config.max_position_embeddings)
 
     @property
-    def module(self) -> LlamaForCausalLM:
+    def module(self) -> PreTrainedModel:
         """The network, for training."""
         return self._module
 
@@ -188,15 +158,15 @@ class Llama(LanguageModel):
         self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor | None, cache: Any
     ) -> tuple[torch.Tensor, Any]:
         """Logits `[B, rows]` after the last of `ids` `[B, T]`, and the cache with them."""
+        options = {"position_ids": positions, "logits_to_keep": 1}
         # Not around the whole loop: inference mode would leak to the caller between two steps.
         with _inference(self._module):
             output = self._module(
                 input_ids=ids,
-                position_ids=positions,
                 attention_mask=mask,
                 past_key_values=cache,
                 use_cache=True,
-                logits_to_keep=1,
+                **{name: value for name, value in options.items() if name in self._arguments},
             )
         return output.logits[:, -1], output.past_key_values
 
@@ -206,34 +176,112 @@ class Llama(LanguageModel):
         wanted = torch.arange(1, ids.shape[1]) < torch.tensor([[len(row)] for row in batch])  # [B, T - 1]
         targets = ids[:, 1:][wanted]
         scores = []
+        size = max(1, _LOGITS // self.rows)
         with _inference(self._module):
-            hidden = self._module.model(input_ids=ids.to(self._device), use_cache=False).last_hidden_state
-            hidden = hidden[:, :-1][wanted.to(hidden.device)]  # [N, D]
-            size = max(1, _LOGITS // self.rows)
-            for part, ids in zip(hidden.split(size), targets.split(size), strict=True):
-                logits = self._module.lm_head(part).float()
-                chosen = logits.gather(1, ids[:, None].to(logits.device))[:, 0]
+            for part, chosen_ids in zip(self._logits(ids, wanted, size), targets.split(size), strict=True):
+                logits = part.float()
+                chosen = logits.gather(1, chosen_ids[:, None].to(logits.device))[:, 0]
                 scores.append((chosen - logits.logsumexp(dim=1)).cpu())
         return torch.cat(scores)
 
+    def _logits(self, ids: torch.Tensor, wanted: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
+        """Logits after the ids `[B, T]` where `wanted` `[B, T - 1]`, `[size, rows]` at a time."""
+        ids = ids.to(self._device)
+        if self._head_is_linear:
+            hidden = self._module.base_model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+            for part in hidden[wanted.to(hidden.device)].split(size):
+                yield self._module.get_output_embeddings()(part)
+        else:
+            logits = self._module(input_ids=ids, use_cache=False).logits[:, :-1]
+            yield from logits[wanted.to(logits.device)].split(size)
+
+    @cached_property
+    def _head_is_linear(self) -> bool:
+        """Whether logits are the output embedding of the last hidden states, and no more is done to them (as Gemma 2,
+        Cohere and Granite do): then they need not be there for all positions at once.
+        """
+        ids = torch.arange(min(8, self.rows, self.context_length), device=self._device)[None]
+        hidden = self._module.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        logits = self._module(input_ids=ids, use_cache=False).logits
+        return torch.allclose(self._module.get_output_embeddings()(hidden), logits.to(hidden.device))
+
+    @cached_property
+    def _arguments(self) -> frozenset[str]:
+        """What the network's class takes: some know no positions, some give the logits of all."""
+        return frozenset(signature(type(self._module).forward).parameters)
+
     def _layers(self, batch: Sequence[Sequence[int]]) -> list[torch.Tensor]:
         """The embedding's output and each layer's, `[B, T, D]`."""
-        last: list[torch.Tensor] = []
-        handle = self._module.model.norm.register_forward_pre_hook(lambda _, arguments: last.append(arguments[0]))
+        outputs: list[Any] = []
+        handle = self._last_layer.register_forward_hook(lambda *given: outputs.append(given[-1]))
         try:
             with _inference(self._module):
-                output = self._module.model(
+                result = self._module.base_model(
                     input_ids=pad_right(batch).to(self._device), use_cache=False, output_hidden_states=True
                 )
         finally:
             handle.remove()
-        return [*output.hidden_states[:-1], *last]
+        # The last that transformers gives is that after the final norm.
+        last = outputs[0] if isinstance(outputs[0], torch.Tensor) else outputs[0][0]
+        return [*result.hidden_states[: self._module.config.num_hidden_layers], last]
+
+    @property
+    def _last_layer(self) -> torch.nn.Module:
+        depth = self._module.config.num_hidden_layers
+        lists = (part for part in self._module.base_model.modules() if isinstance(part, torch.nn.ModuleList))
+        return next(layers for layers in lists if len(layers) == depth)[-1]
 
     @property
     def _device(self) -> torch.device:
         """Where ids are to be put."""
-        device = self._module.model.embed_tokens.weight.device
+        device = self._module.get_input_embeddings().weight.device
         return torch.device("cpu") if device.type == "meta" else device  # offloaded: accelerate moves them itself
+
+
+class Llama(CausalModel):
+    """A Llama 2 or 3 in Hugging Face format.
+
+    Args:
+        checkpoint: a folder with `config.json` and `model.safetensors` or `pytorch_model.bin` (one file or shards), or
+            the name of a model on the Hugging Face hub.
+        dtype: number format of the weights and of the arithmetic; probabilities are computed in float32 always.
+        stored_dtype: number format that the weights are rounded to before they take `dtype`, whatever their file has.
+            The released code reads Spirit LM as bfloat16, so results in float32 equal its only from rounded weights.
+            None takes them as they are stored.
+        device: where the whole model lies.
+        device_map: spreads the model over devices as transformers does (`auto`, or submodule → device), in place of
+            `device`. Needs accelerate.
+        load_in: quantize the weights while loading. Needs bitsandbytes.
+
+    Raises:
+        MissingFileError: no such folder or hub model, or a shard is missing.
+        CheckpointError: not a Llama, unreadable, or with tensors missing, unknown or of another shape.
+        RequestError: no such device; a package that an argument needs is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        checkpoint: Path | str,
+        dtype: DTypeName = "bfloat16",
+        stored_dtype: DTypeName | None = None,
+        device: str = "auto",
+        device_map: str | dict[str, int | str] | None = None,
+        load_in: Literal["8bit", "4bit"] | None = None,
+    ):
+        folder = checkpoints.resolve(checkpoint, "a Llama checkpoint folder")
+        super().__init__(
+            load(
+                folder,
+                configuration(folder),
+                LlamaForCausalLM,
+                dtype=dtype,
+                stored_dtype=stored_dtype,
+                device=device,
+                device_map=device_map,
+                load_in=load_in,
+            )
+        )
 
 
 @contextmanager

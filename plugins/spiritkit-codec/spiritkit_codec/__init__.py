@@ -1,0 +1,1 @@
+"""Neural audio codecs with several codebooks a frame: EnCodec and Mimi."""

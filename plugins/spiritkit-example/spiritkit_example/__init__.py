@@ -1,0 +1,1 @@
+"""Loudness and brightness as units: a plugin to learn from."""

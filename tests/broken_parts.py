@@ -1,0 +1,360 @@
+"""Parts that break their contracts, each in one way. `test_contracts.py` runs this file and expects the failures.
+
+The name of a test class has, behind the part's, the test that must fail for it, or `nothing` for a part that is whole.
+"""
+
+from __future__ import annotations
+
+import string
+import sys
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import spiritkit.cli.new_plugin
+from spiritkit import Constraint, testing
+from spiritkit.interfaces import F0, INTERFACES
+from spiritkit.types import Audio, Sampling, StreamSpec, Tokens, Units
+
+
+def part(kind: str) -> Any:
+    """The class that `spiritkit new-plugin` writes for a kind."""
+    template = Path(spiritkit.cli.new_plugin.__file__).parent / "templates" / f"{kind}.py.template"
+    code = string.Template(template.read_text(encoding="utf-8")).substitute(class_name="Part", component="part.v1")
+    module = ModuleType(f"part_{kind}")
+    sys.modules[module.__name__] = module
+    exec(compile(code, str(template), "exec"), vars(module))
+    return module.Part
+
+
+Tokenizer, Quantizer, Extractor, Serializer, Text, Model, Vocoder, Step = map(part, INTERFACES)
+AUDIO = [str(Path(__file__).parent / "conformance" / "vibrato.wav")]
+SPECS = (StreamSpec("hubert", 40, Fraction(25), True),)
+
+
+def case(contract: type, target: type, caught_by: str = "nothing", **values: Any) -> None:
+    """Adds the test class of a part that no plugin offers."""
+
+    @pytest.fixture
+    def make(self: Any) -> Callable[[], Any]:
+        return lambda: target(**values)
+
+    @pytest.fixture
+    def specs(self: Any) -> tuple[StreamSpec, ...]:
+        return SPECS
+
+    name = f"Test{contract.__name__}{target.__name__}__{caught_by}"
+    globals()[name] = type(name, (contract,), {"make": make, "specs": specs})
+
+
+# -- unit tokenizers --------------------------------------------------------------------------------------------------
+
+
+class Positional(Tokenizer):
+    def __init__(self, size: int = 32):
+        super().__init__(size=size)
+
+
+class Unannotated(Tokenizer):
+    def __init__(self, *, size=32):
+        super().__init__(size=size)
+
+
+class Growing(Tokenizer):
+    """Its stream changes with what it has encoded."""
+
+    def encode(self, audios: list[Audio]) -> list[Units]:
+        self._size += 1
+        return super().encode(audios)
+
+
+class HalfRate(Tokenizer):
+    def encode(self, audios: list[Audio]) -> list[Units]:
+        return [Units(self.streams, {"units": units["units"][::2]}) for units in super().encode(audios)]
+
+
+class Levelling(Tokenizer):
+    """Divides by the loudest sample of the batch."""
+
+    def encode(self, audios: list[Audio]) -> list[Units]:
+        peak = max([float(np.abs(audio.samples).max(initial=1e-9)) for audio in audios], default=1.0)
+        return super().encode([Audio(audio.samples / peak, audio.sample_rate) for audio in audios])
+
+
+class NeedsAFrame(Tokenizer):
+    def encode(self, audios: list[Audio]) -> list[Units]:
+        assert all(len(audio.samples) >= 640 for audio in audios)
+        return super().encode(audios)
+
+
+class Dithering(Tokenizer):
+    def encode(self, audios: list[Audio]) -> list[Units]:
+        noisy = [audio.samples + 0.1 * np.random.rand(len(audio.samples)) for audio in audios]
+        return super().encode([Audio(samples, 16_000) for samples in noisy])
+
+
+case(testing.UnitTokenizerContract, Tokenizer)
+case(testing.UnitTokenizerContract, Positional, "test_constructor_takes_annotated_keywords_only")
+case(testing.UnitTokenizerContract, Unannotated, "test_constructor_takes_annotated_keywords_only")
+case(testing.UnitTokenizerContract, Quantizer, "test_is_of_its_kind")
+case(testing.UnitTokenizerContract, Growing, "test_streams_are_constant")
+case(testing.UnitTokenizerContract, HalfRate, "test_rate_is_the_number_of_frames_a_second")
+case(testing.UnitTokenizerContract, Levelling, "test_a_batch_is_as_its_audios_alone")
+case(testing.UnitTokenizerContract, NeedsAFrame, "test_short_and_silent_audio")
+case(testing.UnitTokenizerContract, Dithering, "test_codes_depend_on_nothing_else")
+
+
+# -- quantizers, F0 extractors, serializers ---------------------------------------------------------------------------
+
+
+class ShortCodes(Quantizer):
+    def quantize(self, features: list[torch.Tensor]) -> list[np.ndarray]:
+        return [codes.astype(np.int32) for codes in super().quantize(features)]
+
+
+class OutOfRange(Quantizer):
+    def quantize(self, features: list[torch.Tensor]) -> list[np.ndarray]:
+        return [codes + self.size for codes in super().quantize(features)]
+
+
+class FrameShort(Extractor):
+    def extract(self, audios: list[Audio]) -> list[F0]:
+        return [F0(track.hz[1:], track.voiced[1:]) for track in super().extract(audios)]
+
+
+class NotANumber(Extractor):
+    def extract(self, audios: list[Audio]) -> list[F0]:
+        return [F0(np.where(track.hz > 0, track.hz, np.nan), track.voiced) for track in super().extract(audios)]
+
+
+class Octave(Extractor):
+    def extract(self, audios: list[Audio]) -> list[F0]:
+        return [F0(track.hz * 2, track.voiced) for track in super().extract(audios)]
+
+
+class LosesTheLast(Serializer):
+    def serialize(self, units: Units) -> Tokens:
+        tokens = super().serialize(units)
+        return Tokens(tokens.specs, tokens.streams[:-1], tokens.codes[:-1], tokens.source)
+
+
+class NeedsTokens(Serializer):
+    def deserialize(self, tokens: Tokens) -> Units:
+        assert len(tokens)
+        return super().deserialize(tokens)
+
+
+class Backwards(Serializer):
+    def deserialize(self, tokens: Tokens) -> Units:
+        units = super().deserialize(tokens)
+        return Units(units.specs, {name: codes[::-1] for name, codes in units.items()}, units.source)
+
+
+case(testing.QuantizerContract, Quantizer)
+case(testing.QuantizerContract, ShortCodes, "test_codes_are_in_range")
+case(testing.QuantizerContract, OutOfRange, "test_codes_are_in_range")
+case(testing.F0ExtractorContract, Extractor)
+case(testing.F0ExtractorContract, FrameShort, "test_tracks_have_a_frame_for_each_time")
+case(testing.F0ExtractorContract, NotANumber, "test_values")
+case(testing.F0ExtractorContract, Octave, "test_a_tone_is_found")
+case(testing.SerializerContract, Serializer)
+case(testing.SerializerContract, LosesTheLast, "test_tokens_hold_every_stream_in_its_order")
+case(testing.SerializerContract, NeedsTokens, "test_whatever_a_model_emits_is_read")
+case(testing.SerializerContract, Backwards, "test_one_stream_comes_back")
+
+
+# -- text tokenizers and language models ------------------------------------------------------------------------------
+
+
+class Opens(Text):
+    def encode(self, text: str) -> list[int]:
+        return [256, *super().encode(text)]
+
+
+class ReadsSpecials(Text):
+    def encode(self, text: str) -> list[int]:
+        return [257] if text == "</s>" else super().encode(text)
+
+
+class Strict(Text):
+    def decode(self, ids: Any) -> str:
+        return bytes(id for id in ids if id < 256).decode()
+
+
+class LowerCase(Text):
+    def encode(self, text: str) -> list[int]:
+        return super().encode(text.lower())
+
+
+class Headless(Text):
+    def assemble(self, parts: Any) -> list[int]:
+        return super().assemble(parts)[1:]
+
+
+class Unconstrained(Model):
+    def generate(self, ids: Any, constraint: Any, sampling: Sampling) -> Iterator[int]:
+        return super().generate(ids, Constraint(((0, self.rows),)), sampling)
+
+
+class Endless(Model):
+    def generate(self, ids: Any, constraint: Any, sampling: Sampling) -> Iterator[int]:
+        settings = {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": sampling.seed}
+        return super().generate(ids, constraint, Sampling(sampling.max_new_tokens, **settings))
+
+
+class OneSeed(Model):
+    def generate_batch(self, batch: Any, constraint: Any, sampling: Sampling) -> list[list[int]]:
+        return [list(self.generate(ids, constraint, sampling)) for ids in batch]
+
+
+class GlobalRandomness(Model):
+    def generate(self, ids: Any, constraint: Any, sampling: Sampling) -> Iterator[int]:
+        seed = int(torch.randint(1 << 30, ()))
+        settings = {"temperature": sampling.temperature, "top_p": sampling.top_p, "stop_ids": sampling.stop_ids}
+        return super().generate(ids, constraint, Sampling(sampling.max_new_tokens, seed=seed, **settings))
+
+
+class Cold(Model):
+    """Draws at half the temperature asked for."""
+
+    def generate(self, ids: Any, constraint: Any, sampling: Sampling) -> Iterator[int]:
+        settings = {"top_p": sampling.top_p, "seed": sampling.seed, "stop_ids": sampling.stop_ids}
+        return super().generate(
+            ids, constraint, Sampling(sampling.max_new_tokens, temperature=sampling.temperature / 2, **settings)
+        )
+
+
+class Bits(Model):
+    def score(self, batch: Any) -> list[np.ndarray]:
+        return [values / np.float32(np.log(2)) for values in super().score(batch)]
+
+
+class Clairvoyant(Model):
+    """Its scores depend on what follows."""
+
+    def score(self, batch: Any) -> list[np.ndarray]:
+        return [np.float32(values - 0.01 * len(values)) for values in super().score(batch)]
+
+
+class Flat(Model):
+    def hidden_states(self, batch: Any) -> list[np.ndarray]:
+        return [states[0] for states in super().hidden_states(batch)]
+
+
+case(testing.TextTokenizerContract, Text)
+case(testing.TextTokenizerContract, Opens, "test_any_text_has_ids_of_text")
+case(testing.TextTokenizerContract, ReadsSpecials, "test_any_text_has_ids_of_text")
+case(testing.TextTokenizerContract, Strict, "test_any_ids_decode")
+case(testing.TextTokenizerContract, LowerCase, "test_text_comes_back")
+case(testing.TextTokenizerContract, Headless, "test_a_sequence_is_assembled")
+case(testing.LanguageModelContract, Model)
+case(testing.LanguageModelContract, Unconstrained, "test_only_allowed_ids_are_produced")
+case(testing.LanguageModelContract, Endless, "test_a_stop_id_ends_the_sequence")
+case(testing.LanguageModelContract, OneSeed, "test_a_batch_is_as_its_prompts_alone")
+case(testing.LanguageModelContract, GlobalRandomness, "test_global_random_numbers_are_left_alone")
+case(testing.LanguageModelContract, GlobalRandomness, "test_a_seed_decides")
+case(testing.LanguageModelContract, Cold, "test_draws_follow_the_scores")
+case(testing.LanguageModelContract, Bits, "test_scores_are_log_probabilities")
+case(testing.LanguageModelContract, Clairvoyant, "test_scores_look_back_only")
+case(testing.LanguageModelContract, Flat, "test_hidden_states")
+
+
+# -- vocoders and steps -----------------------------------------------------------------------------------------------
+
+
+class Click(Vocoder):
+    """Makes a sound of nothing."""
+
+    def _samples(self, speech: Any) -> np.ndarray:
+        return np.append(super()._samples(speech), np.float32(0))
+
+
+class Fading(Vocoder):
+    """Fades out every piece, so a stream is not as the whole."""
+
+    def _samples(self, speech: Any) -> np.ndarray:
+        samples = super()._samples(speech)
+        return samples * np.linspace(1, 0, len(samples), dtype=np.float32)
+
+
+class Padding(Vocoder):
+    def decode(self, speech: Any, **wishes: Any) -> list[Audio]:
+        audios = super().decode(speech, **wishes)
+        longest = max([len(audio.samples) for audio in audios], default=0)
+        return [Audio(np.pad(audio.samples, (0, longest - len(audio.samples))), 16_000) for audio in audios]
+
+
+class AnyVoice(Vocoder):
+    def decode(self, speech: Any, **wishes: Any) -> list[Audio]:
+        return super().decode(speech)
+
+
+class Slow(Vocoder):
+    def _samples(self, speech: Any) -> np.ndarray:
+        return super()._samples(speech).repeat(2)
+
+
+class Hoarse(Vocoder):
+    def _samples(self, speech: Any) -> np.ndarray:
+        samples = super()._samples(speech)
+        return (samples + 0.01 * np.random.rand(len(samples))).astype(np.float32)
+
+
+class NeedsEveryStream(Vocoder):
+    def _samples(self, speech: Any) -> np.ndarray:
+        assert len(speech.specs) == 1
+        return super()._samples(speech)
+
+
+class ReallySlow(Step):
+    def __init__(self, *, audio: list[str]):
+        time.sleep(0.2)
+        super().__init__(audio=audio)
+
+
+class Lazy(Step):
+    def run(self, context: Any) -> None:
+        pass
+
+
+class Once(Step):
+    def run(self, context: Any) -> None:
+        assert not list(context.folder.iterdir())
+        super().run(context)
+
+
+class Appending(Step):
+    """Begins anew after an interruption, behind what is there."""
+
+    def run(self, context: Any) -> None:
+        for name in context.progress(["a", "b", "c"]):
+            with (context.folder / "out.txt").open("a") as file:
+                file.write(name)
+
+
+class Invents(Step):
+    def input_files(self) -> list[Path]:
+        return [Path("/no/such/file")]
+
+
+case(testing.VocoderContract, Vocoder)
+case(testing.VocoderContract, Click, "test_nothing_gives_no_sound")
+case(testing.VocoderContract, Fading, "test_a_stream_is_as_the_whole")
+case(testing.VocoderContract, Padding, "test_a_batch_is_as_its_parts_alone")
+case(testing.VocoderContract, AnyVoice, "test_unknown_speakers_are_refused")
+case(testing.VocoderContract, Slow, "test_units_last_as_long_as_they_say")
+case(testing.VocoderContract, Hoarse, "test_results_depend_on_nothing_else")
+case(testing.VocoderContract, NeedsEveryStream, "test_missing_streams_take_defaults")
+case(testing.StepContract, Step, audio=AUDIO)
+case(testing.StepContract, ReallySlow, "test_constructor_is_cheap", audio=AUDIO)
+case(testing.StepContract, Lazy, "test_the_result_is_whole_and_stays", audio=AUDIO)
+case(testing.StepContract, Once, "test_the_result_is_whole_and_stays", audio=AUDIO)
+case(testing.StepContract, Appending, "test_an_interrupted_run_is_made_good", audio=AUDIO)
+case(testing.StepContract, Invents, "test_sections_and_input_files", audio=AUDIO)
