@@ -1,9 +1,9 @@
 """Where codes come from, and whether a part was made for them.
 
 The source of a stream names the components that make its codes, outer ones first, and a hash over their parameters
-and weights: `hubert.v1+linear-ctc.v1@1f0c5a2b9d3e`. A vocoder or a language model knows which sources it was trained on,
-from its own files or from the recipe (`trained_on`). Sources there may leave the hash out, and nested components
-too: `hubert.v1+linear-ctc.v1` is any weights of these, `f0-vqvae.v1` any F0 extractor.
+and weights: `hubert.v1+linear-ctc.v1@1f0c5a2b9d3e`. Which sources a vocoder or a language model was trained on, its own
+files or the recipe (`trained_on`) say. Sources there may leave the hash out, and nested components too:
+`hubert.v1+linear-ctc.v1` is any weights of these, `f0-vqvae.v1` any F0 extractor.
 """
 
 from __future__ import annotations

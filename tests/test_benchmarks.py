@@ -11,7 +11,7 @@ import pytest
 def test_the_encoding_benchmark_runs(reference_checkpoints: Path) -> None:
     script = Path(__file__).parent.parent / "benchmarks" / "encode.py"
     result = subprocess.run(
-        [sys.executable, script, "--size", "small", "--checkpoints", reference_checkpoints, "--rounds", "1", "--seconds", "2", "1"],
+        [sys.executable, script, "--checkpoints", reference_checkpoints, "--rounds", "1", "--seconds", "2", "1"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

@@ -7,7 +7,7 @@ Every value keeps the file and line it came from, so that each fault, however de
 
 from __future__ import annotations
 
-from spiritkit.recipe.load import load
+from spiritkit.recipe.loading import load
 from spiritkit.recipe.recipe import Recipe, open_recipe
 
 __all__ = ["Recipe", "load", "open_recipe"]
