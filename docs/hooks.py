@@ -12,7 +12,7 @@ from typing import Any
 from spiritkit.cli import parser
 from spiritkit.interfaces import INTERFACES
 from spiritkit.recipe.check import AUDIO, KEYS
-from spiritkit.recipe.schema import parameters, type_name
+from spiritkit.recipe.schema import Parameter, parameters, type_name
 from spiritkit.registry import registry
 
 
@@ -37,13 +37,15 @@ def components() -> str:
             target = component.load()
             plugin = registry().plugin_of(component)
             text = inspect.cleandoc(target.__doc__ or component.summary)
-            rows = [
-                f"| `{one.name}` | {type_name(one.annotation)} | {'required' if one.required else f'`{one.default!r}`'} |"
-                for one in parameters(target)
-            ]
+            rows = [_row(one) for one in parameters(target)]
             table = "\n".join(["| parameter | type | default |", "|---|---|---|", *rows]) if rows else "No parameters."
             sections.append(f"### {component.name}\n\nFrom `{plugin.name}`.\n\n{_prose(text)}\n\n{table}")
     return "\n\n".join(sections)
+
+
+def _row(one: Parameter) -> str:
+    default = "required" if one.required else f"`{one.default!r}`"
+    return f"| `{one.name}` | {type_name(one.annotation)} | {default} |"
 
 
 def _prose(text: str) -> str:
