@@ -213,7 +213,9 @@ class Pipeline:
         for batch in self._batches(counter, finished):
             for recording, units in self._encode_jobs(batch):
                 done = finished.setdefault(recording, [])
-                if isinstance(done, list):
+                if isinstance(units, SpiritkitError):
+                    finished[recording] = units
+                elif isinstance(done, list):
                     done.append(units)
             # A recording is whole once a later one has begun, or all are read.
             while next_out < counter.read - (0 if counter.exhausted else 1):
@@ -251,7 +253,16 @@ class Pipeline:
         for chunks in zip(*streams, strict=False):  # rounding may leave one rate a last sliver that another drops
             yield dict(zip(rates, chunks, strict=True))
 
-    def _encode_jobs(self, batch: list[_Job]) -> Iterator[tuple[int, Units]]:
+    def _encode_jobs(self, batch: list[_Job]) -> list[tuple[int, Units | SpiritkitError]]:
+        """Encode a batch; if a tokenizer refuses it, each job alone, so that one recording does not fail the others."""
+        try:
+            return list(self._encode_together(batch))
+        except SpiritkitError as error:
+            if len(batch) == 1:
+                return [(batch[0].recording, error)]
+            return [result for job in batch for result in self._encode_jobs([job])]
+
+    def _encode_together(self, batch: list[_Job]) -> Iterator[tuple[int, Units | SpiritkitError]]:
         codes: list[dict[str, np.ndarray]] = [{} for _ in batch]
         for key, tokenizer in self.tokenizers.items():
             names = _stream_names(key, tokenizer)

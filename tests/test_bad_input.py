@@ -131,6 +131,24 @@ def test_one_bad_recording_among_many(expressive: Pipeline, conformance: Path) -
     assert results[0] == results[2] == expressive.encode(clip)
 
 
+def test_a_recording_that_a_tokenizer_refuses_fails_alone(
+    expressive: Pipeline, conformance: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = expressive.tokenizers["pitch"]
+    encode = tokenizer.encode
+
+    def picky(audios: list[Audio]) -> list[Units]:
+        if any(len(audio.samples) == 20_000 for audio in audios):
+            raise InputError("too odd")
+        return encode(audios)
+
+    monkeypatch.setattr(tokenizer, "encode", picky)
+    clip, odd = conformance / "vibrato.wav", Audio(np.zeros(20_000), 16_000)
+    results = list(expressive.encode_each([clip, odd, clip]))
+    assert isinstance(results[1], InputError)
+    assert results[0] == results[2] == expressive.encode(clip)
+
+
 # -- checkpoints ------------------------------------------------------------------------------------------------------
 
 HUBERT = "speech_tokenizer/hubert_25hz/mhubert_base_25hz.pt"
