@@ -84,8 +84,12 @@ class Vocabulary:
     ) -> Vocabulary:
         """Compute ids from a recipe's blocks.
 
+        Streams that no block names get one behind all others, spelled `[name:0]`, `[name:1]`, …, so that a recipe may
+        add or swap a tokenizer without a word on the vocabulary.
+
         Args:
-            blocks: each one of `{text: true}`, `{markers: [spelling, …]}`, `{stream: name, format: "[Hu{}]"}`.
+            blocks: each one of `{text: true}`, `{markers: [spelling, …]}`, `{stream: name, format: "[Hu{}]"}`. One that
+                names the key of a tokenizer of K streams stands for K blocks, spelled `[Hu0_{}]`, `[Hu1_{}]`, …
             specs: the streams there are.
             text_size: ids that the text tokenizer takes; None without one.
             pad_to_multiple_of: the embedding's rows are padded up to a multiple of it.
@@ -96,6 +100,7 @@ class Vocabulary:
             RequestError: a block names no stream, a spelling occurs twice, text does not come first, …
         """
         by_name = {spec.name: spec for spec in specs}
+        blocks = _following(blocks, by_name)
         markers: list[Marker] = []
         streams: list[StreamBlock] = []
         text, start = 0, 0
@@ -289,6 +294,22 @@ def block_problem(block: Any) -> str | None:
             return f"format is {form!r}; expected a spelling with one {{}} for the code, such as '[Hu{{}}]'"
         return None
     return f"has keys {', '.join(map(str, block)) or '(none)'}; {expected}"
+
+
+def _following(blocks: Sequence[Mapping[str, Any]], streams: Iterable[str]) -> list[Mapping[str, Any]]:
+    """Blocks for exactly the streams there are, as far as blocks and streams can be matched."""
+    names = list(streams)
+    expanded: list[Mapping[str, Any]] = []
+    for block in blocks:
+        name = block.get("stream") if block_problem(block) is None else None
+        several = [other for other in names if name not in names and other.startswith(f"{name}.")]
+        for index, other in enumerate(several):
+            expanded.append({"stream": other, "format": block["format"].replace("{}", f"{index}_{{}}")})
+        if not several:
+            expanded.append(block)
+    named = {block.get("stream") for block in expanded if isinstance(block, Mapping)}
+    expanded += [{"stream": name, "format": f"[{name}:{{}}]"} for name in names if name not in named]
+    return expanded
 
 
 def first_spelling(blocks: Sequence[Any]) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -54,7 +55,7 @@ def test_validate_and_resolve_a_valid_recipe(spiritkit: Cli) -> None:
     lines = {line.split(":")[0].strip(): line for line in text.splitlines()}
     assert lines["seed"].endswith("# override 'seed'")
     assert lines["# checkpoints"].endswith("# override 'checkpoints'")
-    assert "base.yaml:14" in lines["layer"]
+    assert re.search(r"# \S*recipes/spiritlm/base.yaml:\d+$", lines["layer"])
     assert "# default  runs/${name}" in lines["output_dir"]
 
 

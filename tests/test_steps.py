@@ -68,7 +68,7 @@ def test_the_main_job_from_the_command_line(folder: Path, spiritkit: Cli) -> Non
     assert [line["name"] for line in units] == ["a", "b", "c"]
     assert units[0]["tokens"].startswith("[Hu")
     assert len(units[0]["units"]["hubert"]) == 12
-    assert units[0]["source"]["hubert"].startswith("hubert.v1@")
+    assert units[0]["source"]["hubert"].startswith("hubert.v1+linear-ctc.v1@")
     samples, rate = soundfile.read(out / "again" / "a.wav")
     assert (len(samples), rate) == (12 * 640, 16_000)
     generations = lines(out / "gen" / "generations.jsonl")

@@ -69,6 +69,12 @@ def test_deserialized_frames_have_each_streams_rate() -> None:
     assert frames["style"].tolist() == [0, 1, 0]
 
 
+def test_streams_of_one_rate_come_back_as_they_were() -> None:
+    specs = tuple(StreamSpec(name, 5, Fraction(25, 2), False) for name in "ab")
+    given_units = Units(specs, {"a": [0, 1, 2, 2, 4], "b": [4, 3, 3, 1, 0]})
+    assert TimeMerge().deserialize(TimeMerge().serialize(given_units)) == given_units
+
+
 @given(units())
 def test_deserialize_takes_anything(given_units: Units) -> None:
     tokens = TimeMerge().serialize(given_units)

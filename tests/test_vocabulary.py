@@ -26,7 +26,10 @@ EXPRESSIVE = [*BASE, {"stream": "pitch", "format": "[Pi{}]"}, {"stream": "style"
 
 
 def vocabulary(blocks: Sequence[dict[str, Any]], pad: int = 256, text_size: int | None = 32_000) -> Vocabulary:
-    return Vocabulary.from_blocks(blocks, specs=SPECS, text_size=text_size, pad_to_multiple_of=pad)
+    """Of the streams that the blocks name."""
+    named = {block.get("stream") for block in blocks}
+    specs = [spec for spec in SPECS if spec.name in named]
+    return Vocabulary.from_blocks(blocks, specs=specs, text_size=text_size, pad_to_multiple_of=pad)
 
 
 def test_ids_and_rows_of_the_release() -> None:
@@ -59,7 +62,7 @@ UNIT_ONLY: list[dict[str, Any]] = [{"markers": ["<pad>", "<S>"]}, {"stream": "hu
 
 
 def test_markers_that_open_and_end_sequences() -> None:
-    slam = Vocabulary.from_blocks(UNIT_ONLY, specs=SPECS, text_size=None, bos="<S>", eos="<S>")
+    slam = Vocabulary.from_blocks(UNIT_ONLY, specs=[HUBERT], text_size=None, bos="<S>", eos="<S>")
     assert (slam.text_size, slam.bos_id, slam.eos_id, slam.size) == (0, 1, 1, 503)
     assert slam.constraint("speech", [1]).ranges == ((1, 503),)
     with pytest.raises(RequestError, match="output is 'text', of which the vocabulary's blocks have no ids"):
@@ -148,6 +151,26 @@ def test_wrong_padding_and_missing_text_tokenizer() -> None:
 def test_spelling_of_text_is_not_the_vocabularys() -> None:
     with pytest.raises(InputError, match="id 5"):
         vocabulary(BASE).spelling(5)
+
+
+def test_streams_without_a_block_follow_behind() -> None:
+    after = Vocabulary.from_blocks(BASE, specs=SPECS, text_size=32_000)
+    assert after.spelling(32_502) == "[Hu500]"  # nothing before them moves
+    assert [block.spec.name for block in after.streams] == ["hubert", "style", "pitch"]
+    assert after.spelling(32_503) == "[style:0]"
+    assert after.split("[style:99][pitch:63]") == [32_602, 32_666]
+
+
+def test_a_block_stands_for_all_streams_of_its_tokenizer() -> None:
+    specs = [StreamSpec(f"hubert.{index}", 4 + index, Fraction(25), False) for index in range(2)]
+    after = Vocabulary.from_blocks(BASE, specs=specs, text_size=32_000)
+    assert [after.spelling(id) for id in (32_002, 32_005, 32_006, 32_010)] == [
+        "[Hu0_0]",
+        "[Hu0_3]",
+        "[Hu1_0]",
+        "[Hu1_4]",
+    ]
+    assert after.size == 32_011
 
 
 class Pieces(TextTokenizer):

@@ -150,6 +150,8 @@ def _check_vocabulary(node: Node, tokenizers: Node, problems: list[Problem]) -> 
         problems.append(Problem(listed.origin, f"{key}.blocks", f"is {blocks!r}; expected a list of blocks"))
         return None
     names = [name for name, child in tokenizers.items() if child.value is not None]
+    dropped = {name for name, child in tokenizers.items() if child.value is None}
+    kept = []
     for index, block in listed.items():
         at = join(f"{key}.blocks", index)
         problem = block_problem(block.plain())
@@ -157,10 +159,14 @@ def _check_vocabulary(node: Node, tokenizers: Node, problems: list[Problem]) -> 
             problems.append(Problem(block.origin, at, problem))
         elif isinstance(block.value, dict) and "stream" in block.value:
             stream = block.value["stream"]
-            if str(stream.value).split(".")[0] not in names:
+            tokenizer = str(stream.value).split(".")[0]
+            if tokenizer in dropped:  # with its tokenizer an inherited block goes too
+                continue
+            if tokenizer not in names:
                 hint = suggestion(str(stream.value), names) or f"; there are {', '.join(names) or 'none'}"
                 problems.append(Problem(stream.origin, f"{at}.stream", f"no tokenizer {stream.value!r}{hint}"))
-    return dict(node.plain()) if len(problems) == before else None
+        kept.append(block.plain())
+    return {**node.plain(), "blocks": kept} if len(problems) == before else None
 
 
 def _try_step(spec: Spec, problems: list[Problem]) -> None:

@@ -35,7 +35,9 @@ class TimeMerge(Serializer):
         """
         if not tokens.specs:
             return Units((), {})
-        lead = max(tokens.specs, key=lambda spec: spec.rate)
+        # Of equally fast streams the fullest, and of these the last: the codes that start with its tokens come before.
+        counts = [int((tokens.streams == index).sum()) for index in range(len(tokens.specs))]
+        lead = tokens.specs[max(range(len(counts)), key=lambda index: (tokens.specs[index].rate, counts[index], index))]
         codes = {lead.name: tokens[lead.name]}
         for spec in tokens.specs:
             held = carry_forward(tokens, lead.name, spec.name)
