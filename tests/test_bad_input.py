@@ -171,8 +171,11 @@ READERS: dict[str, tuple[str, Callable[[Pipeline], object]]] = {
 class Code:
     """What a hostile pickle carries."""
 
+    def __init__(self, trace: Path):
+        self.trace = trace
+
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, ("touch /tmp/spiritkit-was-here",)
+        return os.system, (f"touch {self.trace}",)
 
 
 def tensors_of(checkpoint: dict[str, object]) -> dict[str, torch.Tensor]:
@@ -184,13 +187,15 @@ def tensors_of(checkpoint: dict[str, object]) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("fault", ["code", "missing tensor", "wrong shape", "not a checkpoint"])
-def test_faulty_weights(broken: Callable[[str, Callable[[Path], None]], Path], name: str, fault: str) -> None:
+def test_faulty_weights(
+    broken: Callable[[str, Callable[[Path], None]], Path], tmp_path: Path, name: str, fault: str
+) -> None:
     tensor = ""
 
     def change(path: Path) -> None:
         nonlocal tensor
         if fault == "code":
-            torch.save({"model": Code()}, path)
+            torch.save({"model": Code(tmp_path / "was-here")}, path)
             return
         if fault == "not a checkpoint":
             path.write_bytes(b"not weights")
@@ -216,7 +221,7 @@ def test_faulty_weights(broken: Callable[[str, Callable[[Path], None]], Path], n
         numbers = [word for word in words if word.isdecimal()]
         assert (numbers or words[-1:])[0] in message, (tensor, message)
         assert "no tensor" in message or "expected [" in message
-    assert not Path("/tmp/spiritkit-was-here").exists()
+    assert not (tmp_path / "was-here").exists()
 
 
 def test_missing_files_are_found_before_anything_is_loaded(tmp_path: Path) -> None:
