@@ -10,8 +10,6 @@ FAIRSEQ2 := $(shell $(PYTHON) -c 'import platform, sys; where = platform.system(
 PLUGINS := $(filter-out $(if $(filter 0,$(FAIRSEQ2)),plugins/spiritkit-fairseq2),$(sort $(wildcard plugins/*)))
 DEMO_PLUGINS := $(filter-out plugins/spiritkit-fairseq2,$(PLUGINS))  # fairseq2 needs one version of PyTorch
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) constraints.txt
-WITH_EXTRAS := $(PLUGINS:plugins/spiritkit-f0=plugins/spiritkit-f0[pyin])
-WITH_EXTRAS := $(WITH_EXTRAS:plugins/spiritkit-hubert=plugins/spiritkit-hubert[convert])
 DEMO := .demo
 
 .PHONY: demo test test-slow lint types imports docs benchmark clean
@@ -56,7 +54,8 @@ benchmark: .venv/test
 	@touch $@
 
 .venv/test: .venv/bin/python $(PROJECTS)
-	$(PIP) --editable ".[dev,docs]" $(addprefix --editable ,$(WITH_EXTRAS))
+	$(PIP) --editable ".[dev,docs]" $(addprefix --editable ,$(PLUGINS))
+	$(PIP) --editable "plugins/spiritkit-f0[pyin]" --editable "plugins/spiritkit-hubert[convert]"
 	@touch $@ .venv/demo
 
 clean:
