@@ -354,12 +354,12 @@ class Pipeline:
     # -- the language model -------------------------------------------------------------------------------------------
 
     def prompt(self, prompt: Prompt, output: Output = "any") -> tuple[str, list[int]]:
-        """A prompt as string and ids (paper, section 3.2; facts of the release).
+        """A prompt as string and ids (paper, section 3.2, and as the released code does).
 
         A marker goes before each run of one modality, and once more at the end if the wanted output differs from the
         last. The whole is encoded as one sequence, `<s>` first.
         """
-        return self._prompt(self._parts_of(prompt), output)
+        return self._prompt(self._encoded([prompt])[0], output)
 
     def generate(
         self,
@@ -413,7 +413,7 @@ class Pipeline:
         eos_id = self.text_tokenizer.eos_id if self._parts.text_tokenizer else self.vocabulary.eos_id
         stop_ids = () if eos_id is None else (eos_id,)
         sampling = Sampling(max_new_tokens, temperature, top_p, seed, stop_ids)
-        encoded = [self._prompt(self._model_input(prompt), output) for prompt in prompts]
+        encoded = [self._prompt(parts, output) for parts in self._model_input(prompts)]
         constraint = self.vocabulary.constraint(output, stop_ids)
         continuations = self.language_model.generate_batch([ids for _, ids in encoded], constraint, sampling)
         return [
@@ -458,8 +458,8 @@ class Pipeline:
     def score_batch(self, pairs: Sequence[tuple[Prompt, Prompt]]) -> list[Score]:
         """Scores of several (prompt, continuation) pairs, computed together."""
         contexts, wholes = [], []
-        for prompt, continuation in pairs:
-            before, after = self._model_input(prompt), self._model_input(continuation)
+        inputs = iter(self._model_input(side for pair in pairs for side in pair))
+        for before, after in zip(inputs, inputs, strict=True):
             if not after:
                 raise RequestError("the continuation to score is empty")
             contexts.append(self._prompt(before, "text" if isinstance(after[0], Text) else "speech")[1])
@@ -472,30 +472,34 @@ class Pipeline:
             scores.append(Score(float(values[max(shared - 1, 0) :].sum(dtype=np.float64)), len(whole) - max(shared, 1)))
         return scores
 
-    def _parts_of(self, prompt: Prompt) -> list[Text | Speech]:
-        """A prompt as a list, its recordings encoded (together)."""
-        given = [prompt] if isinstance(prompt, Text | Speech | str) else list(prompt)
-        parts: list[Text | Speech] = []
-        for part in given:
-            if not isinstance(part, Text | Speech | str):
-                raise InputError(f"a prompt part is a {type(part).__name__}; expected Text, Speech or a string")
-            parts.append(Text(part) if isinstance(part, str) else part)
-        sounds = [part.audio for part in parts if isinstance(part, Speech) and part.tokens is None]
-        units = iter(self.encode_batch([sound for sound in sounds if sound is not None]))
-        return [
-            replace(part, tokens=self.to_tokens(next(units)))
-            if isinstance(part, Speech) and part.tokens is None
-            else part
+    def _encoded(self, prompts: Iterable[Prompt]) -> list[list[Text | Speech]]:
+        """Prompts as lists, all their recordings encoded together, and one that occurs again only once."""
+        given = [_parts_of(prompt) for prompt in prompts]
+        sounds = {
+            _identity(part.audio): part.audio
+            for parts in given
             for part in parts
+            if isinstance(part, Speech) and part.tokens is None and part.audio is not None
+        }
+        units = self.encode_batch(list(sounds.values()))
+        tokens = {key: self.to_tokens(one) for key, one in zip(sounds, units, strict=True)}
+        return [
+            [
+                replace(part, tokens=tokens[_identity(part.audio)])
+                if isinstance(part, Speech) and part.tokens is None
+                else part
+                for part in parts
+            ]
+            for parts in given
         ]
 
-    def _model_input(self, prompt: Prompt) -> list[Text | Speech]:
-        """`_parts_of` for the language model: refuses units that it was not trained on."""
-        parts = self._parts_of(prompt)
-        for part in parts:
+    def _model_input(self, prompts: Iterable[Prompt]) -> list[list[Text | Speech]]:
+        """`_encoded` for the language model: refuses units that it was not trained on."""
+        encoded = self._encoded(prompts)
+        for part in (part for parts in encoded for part in parts):
             if isinstance(part, Speech) and part.tokens is not None:
                 self._check_source("language_model", self.language_model, part.tokens.source)
-        return parts
+        return encoded
 
     def _prompt(self, parts: Sequence[Text | Speech], output: Output) -> tuple[str, list[int]]:
         string: list[str] = []
@@ -517,7 +521,7 @@ class Pipeline:
                 pieces.append(part.text)
             else:
                 switch("speech")
-                assert part.tokens is not None  # _parts_of encodes what has none
+                assert part.tokens is not None  # _encoded gives tokens to all
                 string.append(self.vocabulary.string(part.tokens))
                 pieces.extend(self.vocabulary.ids(part.tokens))
         if output != "any":
@@ -547,6 +551,21 @@ class _Counter(Iterable[tuple[int, T]]):
             self.read += 1
             yield self.read - 1, item
         self.exhausted = True
+
+
+def _parts_of(prompt: Prompt) -> list[Text | Speech]:
+    """A prompt as a list."""
+    parts: list[Text | Speech] = []
+    for part in [prompt] if isinstance(prompt, Text | Speech | str) else prompt:
+        if not isinstance(part, Text | Speech | str):
+            raise InputError(f"a prompt part is a {type(part).__name__}; expected Text, Speech or a string")
+        parts.append(Text(part) if isinstance(part, str) else part)
+    return parts
+
+
+def _identity(audio: Path | str | Audio | None) -> str | int:
+    """The same for the same recording: a path, or the object."""
+    return id(audio) if isinstance(audio, Audio) else str(audio)
 
 
 def _part(build: Callable[[], T] | None, name: str) -> T:

@@ -1,4 +1,4 @@
-"""Small operations on streams of codes that serializers and vocoders share."""
+"""Small operations on streams of codes that serializers share."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def merge_by_time(specs: Sequence[StreamSpec], frames: Sequence[np.ndarray]) -> 
 def carry_forward(tokens: Tokens, lead: str, name: str) -> np.ndarray | None:
     """The code of stream `name` that holds at each token of stream `lead`.
 
-    Every lead token takes the latest code before it; those before the first code take the first (facts of the
-    release).
+    Every lead token takes the latest code before it; those before the first code take the first (as the
+    released code does).
 
     Returns:
         int64 `[n]` for n lead tokens, or None if the tokens have no code of that stream.

@@ -144,10 +144,6 @@ class Units(Mapping[str, np.ndarray]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def spec(self, name: str) -> StreamSpec:
-        """The spec of one stream."""
-        return next(spec for spec in self.specs if spec.name == name)
-
     def renamed(self, names: Sequence[str]) -> Units:
         """The same units with the streams called `names`, in order."""
         return Units(

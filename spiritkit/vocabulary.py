@@ -251,7 +251,7 @@ class Vocabulary:
         return block.start + int(digits) if canonical and int(digits) < block.spec.size else None
 
     def constraint(self, output: Output, stop_ids: Sequence[int] = ()) -> Constraint:
-        """What may be produced for an output modality (paper, section 3.2; facts of the release).
+        """What may be produced for an output modality (paper, section 3.2, and as the released code does).
 
         `text` leaves text ids, `speech` leaves stream ids; neither leaves markers, both leave `stop_ids`. `any` leaves
         all. Padding rows are never among them.

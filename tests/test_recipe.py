@@ -147,6 +147,29 @@ def test_a_missing_mandatory_value() -> None:
     assert "r.yaml:2: steps.t.audio: must be given" in problems("steps:\n  t: {use: tokenize.v1, audio: '???'}\n")
 
 
+def test_a_step_with_an_unresolved_value_is_not_tried() -> None:
+    text = "clip: ???\nblocks: ???\nsteps:\n  g: {use: generate.v1, prompts: [{speech: '${clip}'}], top_p: '${clip}'}\n"
+    found = problems(text + "vocabulary: {blocks: '${blocks}'}\n")
+    assert found == ["r.yaml:1: clip: must be given", "r.yaml:2: blocks: must be given"]
+
+
+def test_chunks_have_a_length() -> None:
+    assert "r.yaml:1: audio.chunk_seconds: is 1e-05; expected at least 0.001" in problems(
+        "audio: {chunk_seconds: 0.00001}\n"
+    )
+    assert "r.yaml:1: audio: chunks of 0.05 s; expected at least shortest_seconds (0.08)" in problems(
+        "audio: {chunk_seconds: 0.05}\n"
+    )
+
+
+def test_only_parameters_that_take_hub_names_pass_without_a_file() -> None:
+    overrides = ["checkpoints=/c", "text_tokenizer.model=models/tokenizer.model", "language_model.checkpoint=org/model"]
+    with pytest.raises(RecipeError) as caught:
+        open_recipe("spiritlm/base", overrides).check_files()
+    assert any("text_tokenizer.model: models/tokenizer.model: no such file" in line for line in caught.value.problems)
+    assert not any("language_model" in line for line in caught.value.problems)
+
+
 # -- checking ---------------------------------------------------------------------------------------------------------
 
 
@@ -188,7 +211,7 @@ steps:
         "r.yaml:15: serialiser: neither a recipe key nor a variable",
         "did you mean 'serializer'?",
         "r.yaml:16: audio.chunk_second: takes ",
-        "r.yaml:16: audio.batch_seconds: is -1.0; expected more than 0",
+        "r.yaml:16: audio.batch_seconds: is -1; expected at least 0.001",
         "r.yaml:17: seed: is 1.5; expected int",
         "r.yaml:19: steps.a.output: is 'sound'; expected 'text' or 'speech' or 'any'",
         "r.yaml:19: steps.a.temperature: is 'hot'; expected float",

@@ -60,6 +60,7 @@ def test_a_strangers_plugin_is_listed_without_being_imported(install: Install, s
         ("import no_such_module", "ModuleNotFoundError"),
         ("import spiritkit\n@spiritkit.hookimpl\ndef spiritkit_components(): return ['x']", "expected a Component"),
         ("import spiritkit\n@spiritkit.hookimpl\ndef spiritkit_component(): return []", "unknown hook"),
+        ("import spiritkit\n@spiritkit.hookimpl\ndef spiritkit_recipes(): return ['acme:no']", "acme"),
     ],
 )
 def test_a_broken_plugin_stops_nothing_else(install: Install, spiritkit: Cli, code: str, message: str) -> None:

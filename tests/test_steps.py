@@ -162,6 +162,27 @@ def test_an_interrupted_step_goes_on_where_it_stopped(folder: Path, monkeypatch:
     assert not partial.exists()
 
 
+def test_a_folder_that_no_run_wrote_is_left_alone(folder: Path) -> None:
+    precious = folder / "mine" / "tok" / "precious.txt"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("years of work")
+    for force in (False, True):
+        with pytest.raises(RequestError, match="mine/tok: not written by a run"):
+            run("tok", "output_dir=mine", force=force)
+    assert precious.read_text() == "years of work"
+
+
+def test_a_renamed_input_is_another_input(folder: Path) -> None:
+    run("tok")
+    (folder / "clips" / "a.wav").rename(folder / "clips" / "z.wav")
+    assert ran(run("tok")) == ["tok"]
+    assert [line["name"] for line in lines(folder / "runs" / "r" / "tok" / "units.jsonl")] == ["b", "c", "z"]
+
+
+def test_only_one_step_needs_nothing_of_the_others(folder: Path) -> None:
+    assert ran(run("again", "steps.tok.audio=[not-there]", "steps.gen.prompts=[{speech: not-there.wav}]")) == ["again"]
+
+
 def test_requests_that_cannot_be_met(folder: Path) -> None:
     with pytest.raises(RequestError, match="no step 'tk'; did you mean 'tok'"):
         run("tk")

@@ -76,9 +76,11 @@ def _identified(value: Any, is_path: bool, leave_out: frozenset[str]) -> Any:
 def missing_files(spec: Spec) -> list[Problem]:
     """The files and folders that a part's parameters name and that are not there (hub names are left to the hub)."""
     problems = []
+    annotations = {parameter.name: parameter.annotation for parameter in parameters(spec.target)}
     for name, value in _path_parameters(spec):
         path = Path(value).expanduser()
-        if is_hub_name(value) or path.exists():
+        # A parameter that is a path or a string takes hub names too; one that is a path does not.
+        if path.exists() or (annotations[name] is not Path and is_hub_name(value)):
             continue
         origin = spec.node.value[name].origin
         problems.append(Problem(origin, f"{spec.key}.{name}", f"{path}: no such file or folder"))

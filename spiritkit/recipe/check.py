@@ -22,6 +22,7 @@ PARTS = {
 #: How recordings are cut and grouped; defaults are the release's (100 s chunks, at least 80 ms).
 AUDIO: dict[str, Any] = {"chunk_seconds": 100.0, "shortest_seconds": 0.08, "batch_seconds": 200.0}
 VOCABULARY = ("blocks", "pad_to_multiple_of", "bos", "eos")
+_SHORTEST = 0.001  # seconds
 KEYS = {
     "name": str,
     "seed": int,
@@ -99,10 +100,16 @@ def _check_audio(node: Node, checked: Checked, problems: list[Problem]) -> None:
         if name not in AUDIO:
             takes = f"takes {', '.join(AUDIO)}{suggestion(name, AUDIO)}"
             problems.append(Problem(child.origin, join("audio", name), takes))
-        elif isinstance(values[name], float) and values[name] <= 0:
-            problems.append(Problem(child.origin, join("audio", name), f"is {values[name]}; expected more than 0"))
-        else:
+        elif isinstance(values[name], float) and values[name] < _SHORTEST:
+            expected = f"is {values[name]:g}; expected at least {_SHORTEST:g}"
+            problems.append(Problem(child.origin, join("audio", name), expected))
+        elif isinstance(values[name], float):
             checked.audio[name] = values[name]
+    chunk, shortest = checked.audio["chunk_seconds"], checked.audio["shortest_seconds"]
+    if chunk < shortest:
+        problems.append(
+            Problem(node.origin, "audio", f"chunks of {chunk:g} s; expected at least shortest_seconds ({shortest:g})")
+        )
 
 
 def _check_named(node: Node | None, kind: str, key: str, problems: list[Problem]) -> dict[str, Spec]:
@@ -131,6 +138,8 @@ def _check_vocabulary(node: Node, tokenizers: Node, problems: list[Problem]) -> 
         problems.append(Problem(node.origin, key, "expected {blocks: [block, …], pad_to_multiple_of: 256}"))
         return None
     before = len(problems)
+    if any(leaf.value is UNRESOLVED for _, leaf in node.leaves()):
+        return None
     blocks = node.value["blocks"].plain()
     for name, child in node.items():
         if name == "pad_to_multiple_of":
@@ -173,7 +182,8 @@ def _try_step(spec: Spec, problems: list[Problem]) -> None:
     """Steps are cheap to make, and their constructors know more than their signatures: let them speak now. One that
     takes a component would load it; that waits until it runs.
     """
-    if any(isinstance(value, Spec) for value in spec.parameters.values()):
+    unresolved = any(leaf.value is UNRESOLVED for _, leaf in spec.node.leaves())
+    if unresolved or any(isinstance(value, Spec) for value in spec.parameters.values()):
         return
     try:
         spec.target(**spec.parameters)

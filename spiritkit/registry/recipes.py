@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
-from spiritkit.errors import MissingFileError, RequestError
+from spiritkit.errors import RequestError
+from spiritkit.registry.folders import folder
 from spiritkit.registry.registry import registry
 from spiritkit.suggest import suggestion
-
-
-def folder(reference: str) -> Path:
-    """The folder or file that `package:path` names.
-
-    Raises:
-        RequestError: no such package, or nothing there.
-    """
-    package, _, inside = reference.partition(":")
-    try:
-        spec = find_spec(package)
-    except (ImportError, ValueError):  # of a package within one that is not there; of no name at all
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
-        raise RequestError(f"{reference}: no package {package!r} is installed")
-    root = Path(spec.submodule_search_locations[0])
-    # In a source checkout the core's recipes lie beside the package, in a wheel inside it.
-    for place in (root / inside, root.parent / inside):
-        if place.exists():
-            return place
-    raise MissingFileError(root / inside, f"what {reference!r} names")
 
 
 def names() -> dict[str, Path]:
@@ -38,7 +17,10 @@ def names() -> dict[str, Path]:
         for reference in plugin.recipes:
             root = folder(reference)
             for path in sorted(root.rglob("*.yaml")):
-                found.setdefault(path.relative_to(root).with_suffix("").as_posix(), path)
+                name = path.relative_to(root).with_suffix("").as_posix()
+                if name in found:
+                    raise RequestError(f"recipe {name!r} is offered twice, as {found[name]} and {path}; uninstall one")
+                found[name] = path
     return found
 
 

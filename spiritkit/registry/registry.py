@@ -12,6 +12,7 @@ import pluggy
 from spiritkit.errors import RequestError
 from spiritkit.registry import hooks
 from spiritkit.registry.component import Component
+from spiritkit.registry.folders import folder
 from spiritkit.suggest import suggestion
 
 GROUP = "spiritkit"
@@ -97,6 +98,8 @@ def _load(point: EntryPoint) -> Plugin:
         for component in components:
             if not isinstance(component, Component):
                 raise TypeError(f"spiritkit_components gave {component!r}; expected a Component")
+        for reference in recipes:
+            folder(reference)  # raises if it is not there
     except Exception as error:  # a stranger's module may raise anything, and must not stop the others
         return Plugin(name, version, error=f"{type(error).__name__}: {error}")
     return Plugin(name, version, tuple(components), tuple(recipes))

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from spiritkit.atomic import write_json, write_text
-from spiritkit.errors import MissingFileError, RequestError
-from spiritkit.hashing import hash_json, hash_path
+from spiritkit.checkpoints import require
+from spiritkit.errors import RequestError
+from spiritkit.hashing import hash_json, hash_paths
 from spiritkit.interfaces import Step
 from spiritkit.pipeline import Pipeline
 from spiritkit.recipe.build import build, identity
@@ -66,11 +67,15 @@ class Runner:
         write_json(self.folder / "run.json", self._record())
         fingerprints: dict[str, str] = {}
         for name, spec in steps.items():
+            if only not in (None, name):  # what an earlier run left is taken as it is
+                fingerprints[name] = _recorded(self.folder / name / "step.json") or "not run"
+                continue
             step: Step = build(spec)
             inputs = self._inputs(spec, fingerprints)
             fingerprints[name] = self._fingerprint(spec, step, {key: fingerprints[key] for key in inputs})
-            if only in (None, name):
-                self._run_step(name, step, inputs, fingerprints[name], force)
+            self._run_step(name, step, inputs, fingerprints[name], force)
+            if only == name:
+                break
 
     def _run_step(self, name: str, step: Step, inputs: dict[str, Path], fingerprint: str, force: bool) -> None:
         folder = self.folder / name
@@ -79,7 +84,7 @@ class Runner:
             self._say(f"{name}: up to date in {folder}")
             return
         if folder.exists() and (force or _recorded(started_marker) != fingerprint):
-            shutil.rmtree(folder)  # of another state: the parts of two results must not mix
+            _clear(folder, marker.exists() or started_marker.exists())
         marker.unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(started_marker, {"fingerprint": fingerprint})
@@ -111,7 +116,7 @@ class Runner:
                 "seed": self.recipe.seed,
                 "components": {one.component.name: _provider(one) for one in _nested(used)},
                 "inputs": inputs,
-                "files": [_hash_input(path) for path in step.input_files()],
+                "files": _hash_inputs(step.input_files()),
             }
         )
 
@@ -158,10 +163,21 @@ def _provider(spec: Spec) -> str:
     return f"{plugin.name} {plugin.version}"
 
 
-def _hash_input(path: Path) -> str:
-    if not path.exists():
-        raise MissingFileError(path, "an input of the step")
-    return hash_path(path)
+def _clear(folder: Path, is_ours: bool) -> None:
+    """Remove a step's folder of another state: the parts of two results must not mix."""
+    if not is_ours and any(folder.iterdir()):
+        raise RequestError(f"{folder}: not written by a run; move it away, or give another output_dir")
+    # Renamed first, so that what an interruption leaves of it is not taken for a step's folder.
+    doomed = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(doomed, ignore_errors=True)
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def _hash_inputs(paths: list[Path]) -> list[tuple[str, str]]:
+    for path in paths:
+        require(path, "an input of the step")
+    return list(zip(map(str, paths), hash_paths(paths), strict=True))
 
 
 def _recorded(path: Path) -> str | None:

@@ -40,9 +40,9 @@ class TimeMerge(Serializer):
         lead = tokens.specs[max(range(len(counts)), key=lambda index: (tokens.specs[index].rate, counts[index], index))]
         codes = {lead.name: tokens[lead.name]}
         for spec in tokens.specs:
-            held = carry_forward(tokens, lead.name, spec.name)
             if spec.name == lead.name:
                 continue
+            held = carry_forward(tokens, lead.name, spec.name)
             if held is None:
                 codes[spec.name] = np.zeros(0, dtype=np.int64)
                 continue

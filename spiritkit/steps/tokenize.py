@@ -41,7 +41,8 @@ class Tokenize(Step):
         partial = context.folder / "units.partial.jsonl"
         done = list(_read_lines(partial))
         with partial.open("a", encoding="utf-8") as out:
-            todo = [name for name in files if name not in {line["name"] for line in done}]
+            known = {line["name"] for line in done}
+            todo = [name for name in files if name not in known]
             results = context.pipeline.encode_each([files[name] for name in todo])
             for name, result in context.progress(zip(todo, results, strict=True), total=len(todo), unit="file"):
                 line = _line(name, files[name], result, context.pipeline)

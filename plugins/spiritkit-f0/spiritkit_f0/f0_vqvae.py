@@ -45,7 +45,7 @@ class F0VQVAE(UnitTokenizer):
         MissingFileError, CheckpointError: the folder lacks a file, a key or a tensor, or has another network in it.
     """
 
-    def __init__(self, *, checkpoint: Path | str, f0: F0Extractor, device: str = "auto"):
+    def __init__(self, *, checkpoint: Path, f0: F0Extractor, device: str = "auto"):
         self.f0 = f0
         self.sample_rate = f0.sample_rate
         self._device = devices.device(device)

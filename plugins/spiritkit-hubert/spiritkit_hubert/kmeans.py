@@ -23,7 +23,7 @@ class KMeansQuantizer(Quantizer):
         MissingFileError, CheckpointError: no such file; it does not hold that.
     """
 
-    def __init__(self, *, checkpoint: Path | str):
+    def __init__(self, *, checkpoint: Path):
         path = Path(checkpoint).expanduser()
         if path.suffix != ".safetensors":
             raise RequestError(

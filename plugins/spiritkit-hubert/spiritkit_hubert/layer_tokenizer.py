@@ -11,7 +11,7 @@ import torch
 
 from spiritkit import devices
 from spiritkit.devices import DTypeName
-from spiritkit.errors import InputError, RequestError
+from spiritkit.errors import RequestError
 from spiritkit.interfaces import Quantizer, UnitTokenizer
 from spiritkit.types import Audio, StreamSpec, Units
 from spiritkit_hubert.checkpoint import Hubert
@@ -105,14 +105,7 @@ class LayerTokenizer(UnitTokenizer):
         Raises:
             InputError: audio that is not mono or not at 16 kHz.
         """
-        counts = []
-        for index, audio in enumerate(audios):
-            if audio.samples.ndim != 1 or audio.sample_rate != self.sample_rate:
-                raise InputError(
-                    f"audio {index} has shape {list(audio.samples.shape)} at {audio.sample_rate} Hz; HuBERT takes "
-                    f"mono [T] at {self.sample_rate} Hz"
-                )
-            counts.append(self._grid.frames(len(audio.samples) + 2 * self._pad))
+        counts = [self._grid.frames(len(audio.mono(self.sample_rate)) + 2 * self._pad) for audio in audios]
         features = [torch.zeros(0, self._width, device=self._device, dtype=self._dtype)] * len(audios)
         for batch in self._batches(counts):
             frames = [self._frames(self._waveform(audios[index])) for index in batch]

@@ -28,10 +28,13 @@ class LinearCTCQuantizer(Quantizer):
         MissingFileError, CheckpointError: no such file; it does not hold that.
     """
 
-    def __init__(self, *, checkpoint: Path | str):
+    def __init__(self, *, checkpoint: Path):
         path = Path(checkpoint).expanduser()
         loaded = read_tensors(path, "a linear CTC quantizer (.pt)")
         config, weights = entry(loaded, "model_cfg", path), entry(loaded, "model_weight", path)
+        for name, value in (("model_cfg", config), ("model_weight", weights)):
+            if not isinstance(value, dict):
+                raise CheckpointError(path, f"{name} is a {type(value).__name__}; expected a dictionary")
         units, width, upstream = (_positive(config, key, path) for key in ("vocab_size", "dim", "upstream_dim"))
         # The widths shrink towards the classes in steps of a quarter of what the upstream model has more.
         surplus = upstream - (units + 1)

@@ -38,7 +38,7 @@ class SentencePiece(TextTokenizer):
         CheckpointError: not a SentencePiece model, or one without an end-of-sequence piece.
     """
 
-    def __init__(self, *, model: Path | str):
+    def __init__(self, *, model: Path):
         path = checkpoints.require(model, "a SentencePiece model (tokenizer.model)")
         pieces = _read(path)
         self._ids = {piece.piece: id for id, piece in enumerate(pieces.pieces)}
