@@ -201,5 +201,5 @@ def test_batch_seconds_must_be_positive(twins, quantizer):
 )
 def test_audio_that_is_not_mono_at_16_khz(twins, quantizer, noise, audio):
     tokenizer = HubertTokenizer(checkpoint=twins.file, quantizer=quantizer, layer=2, device="cpu")
-    with pytest.raises(InputError, match=r"audio 1 has shape \[.*1600\] at \d+ Hz"):
+    with pytest.raises(InputError, match=r"audio is \[.*1600\] at \d+ Hz; expected mono"):
         tokenizer.encode([noise(1600), audio])
