@@ -55,7 +55,8 @@ benchmark: .venv/test
 
 .venv/test: .venv/bin/python $(PROJECTS)
 	$(PIP) --editable ".[dev,docs]" $(addprefix --editable ,$(PLUGINS))
-	$(PIP) --editable "plugins/spiritkit-f0[pyin]" --editable "plugins/spiritkit-hubert[convert]"
+	$(PIP) --editable "plugins/spiritkit-f0[pyin]" --editable "plugins/spiritkit-hubert[convert]" \
+		--editable "plugins/spiritkit-llama[device-map]"
 	@touch $@ .venv/demo
 
 clean:
