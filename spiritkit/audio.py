@@ -14,7 +14,7 @@ import numpy as np
 
 from spiritkit.atomic import replacing
 from spiritkit.checkpoints import require
-from spiritkit.errors import InputError
+from spiritkit.errors import InputError, SpiritkitError
 from spiritkit.types import Audio
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class Recording:
     """
 
     def __init__(self, source: Path | str | Audio):
+        if not isinstance(source, Path | str | Audio):
+            raise InputError(
+                f"a recording is a path or Audio, not {type(source).__name__}; wrap samples in Audio(samples, rate)"
+            )
         self._audio = source if isinstance(source, Audio) else None
         self._path = None if isinstance(source, Audio) else require(source, "an audio file")
         self.name = "audio" if self._path is None else str(self._path)
@@ -148,7 +152,10 @@ def write_wav(path: Path, audio: Audio) -> None:
     import soundfile
 
     with replacing(path) as temporary:
-        soundfile.write(temporary, audio.samples.T, audio.sample_rate, format="WAV", subtype="PCM_16")
+        try:
+            soundfile.write(temporary, audio.samples.T, audio.sample_rate, format="WAV", subtype="PCM_16")
+        except RuntimeError as error:  # soundfile's errors derive from it
+            raise SpiritkitError(f"{path}: cannot be written: {error}") from error
 
 
 def _reach(orig: int, new: int) -> int:

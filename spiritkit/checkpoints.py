@@ -25,9 +25,12 @@ def require(path: Path | str, wanted: str) -> Path:
         MissingFileError: it does not; `wanted` says what should be there.
     """
     path = Path(path).expanduser()
-    if not path.exists():
-        raise MissingFileError(path, wanted)
-    return path
+    try:
+        if path.exists():
+            return path
+    except OSError as error:  # a name that is too long
+        raise MissingFileError(path, f"{wanted} ({error.strerror})") from error
+    raise MissingFileError(path, wanted)
 
 
 def is_hub_name(checkpoint: Path | str) -> bool:

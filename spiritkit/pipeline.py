@@ -556,6 +556,8 @@ class _Counter(Iterable[tuple[int, T]]):
 def _parts_of(prompt: Prompt) -> list[Text | Speech]:
     """A prompt as a list."""
     parts: list[Text | Speech] = []
+    if not isinstance(prompt, Text | Speech | str | Sequence):
+        raise InputError(f"a prompt is a {type(prompt).__name__}; expected Text, Speech, a string or a list of these")
     for part in [prompt] if isinstance(prompt, Text | Speech | str) else prompt:
         if not isinstance(part, Text | Speech | str):
             raise InputError(f"a prompt part is a {type(part).__name__}; expected Text, Speech or a string")

@@ -6,6 +6,7 @@ All are frozen and checked when made, hold NumPy arrays (so that importing them 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -34,10 +35,10 @@ class Audio:
         samples = np.asarray(self.samples)
         if samples.dtype.kind != "f":
             raise InputError(f"audio samples are {samples.dtype}; expected floats in -1…1")
-        if samples.ndim not in (1, 2):
+        if samples.ndim not in (1, 2) or (samples.ndim == 2 and not len(samples)):
             raise InputError(f"audio samples have shape {list(samples.shape)}; expected [T] or [C, T]")
-        if self.sample_rate <= 0:
-            raise InputError(f"sample rate {self.sample_rate}; expected a positive number of Hz")
+        if not _is_number(self.sample_rate) or not 0 < self.sample_rate < math.inf:
+            raise InputError(f"sample rate {self.sample_rate!r}; expected a positive number of Hz")
         finite = np.isfinite(samples)
         if not finite.all():
             where = np.argwhere(~finite)[0]
@@ -237,6 +238,10 @@ class Speech:
     def __post_init__(self) -> None:
         if self.audio is None and self.tokens is None:
             raise InputError("Speech takes audio (a path or Audio) or tokens; got neither")
+        if not isinstance(self.audio, Path | str | Audio | None):
+            raise InputError(
+                f"Speech takes a path or Audio, not {type(self.audio).__name__}; wrap samples in Audio(samples, rate)"
+            )
 
 
 @dataclass(frozen=True)
@@ -268,12 +273,22 @@ class Sampling:
     stop_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.max_new_tokens < 0:
-            raise InputError(f"max_new_tokens is {self.max_new_tokens}; expected 0 or more")
-        if not self.temperature >= 0:
-            raise InputError(f"temperature is {self.temperature}; expected 0 (greedy) or more")
-        if not 0 < self.top_p <= 1:
-            raise InputError(f"top_p is {self.top_p}; expected more than 0, at most 1")
+        if not _is_whole(self.max_new_tokens) or self.max_new_tokens < 0:
+            raise InputError(f"max_new_tokens is {self.max_new_tokens!r}; expected a whole number, 0 or more")
+        if not (_is_number(self.temperature) and 0 <= self.temperature < math.inf):
+            raise InputError(f"temperature is {self.temperature!r}; expected 0 (greedy) or more, and finite")
+        if not (_is_number(self.top_p) and 0 < self.top_p <= 1):
+            raise InputError(f"top_p is {self.top_p!r}; expected more than 0, at most 1")
+        if not _is_whole(self.seed) or not 0 <= self.seed < 1 << 63:
+            raise InputError(f"seed is {self.seed!r}; expected a whole number, 0…2^63 - 1")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or isinstance(value, float | np.floating)
 
 
 @dataclass(frozen=True, eq=False)

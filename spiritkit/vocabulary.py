@@ -195,7 +195,11 @@ class Vocabulary:
 
     def tokens(self, ids: Iterable[int], source: Mapping[str, str] | None = None) -> Tokens:
         """The speech tokens among ids; text, markers, padding and ids that do not exist are left out."""
-        array = np.fromiter(ids, dtype=np.int64)
+        given = list(ids)
+        for id in given:
+            if not isinstance(id, int | np.integer):
+                raise InputError(f"id {id!r} is a {type(id).__name__}; expected whole numbers")
+        array = np.array([id for id in given if 0 <= id < self.size], dtype=np.int64)
         streams, codes = np.full(len(array), -1), np.zeros(len(array), dtype=np.int64)
         for index, block in enumerate(self.streams):
             inside = (array >= block.start) & (array < block.stop)

@@ -267,6 +267,15 @@ def test_wrong_arguments(expressive: Pipeline) -> None:
         expressive.decode("[Hu1]", speaker="nobody")
     with pytest.raises(RequestError, match="99"):
         expressive.decode("[Hu1]", speaker=99)
+    with pytest.raises(InputError, match="a prompt is a NoneType"):
+        expressive.generate(None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a recording is a path or Audio, not ndarray"):
+        expressive.encode(np.zeros(16_000))  # type: ignore[arg-type]
+    with pytest.raises(MissingFileError, match="too long"):
+        expressive.encode("a" * 300)
+    assert len(expressive.decode("[Hu1]", speaker=np.int64(1)).samples) > 0  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="expected a list of 'key=value'"):
+        spiritkit.load("spiritlm/base", "checkpoints=/c")
     with pytest.raises(RequestError, match="continuation to score is empty"):
         expressive.score("The cat", [])
 

@@ -279,6 +279,12 @@ def test_yaml_values_mean_what_people_write() -> None:
     assert plain(recipe, "steps", "g", "max_new_tokens") == 1000
 
 
+def test_strange_line_breaks_survive() -> None:
+    recipe = open_recipe(write("r.yaml", 'steps:\n  g: {use: generate.v1, prompts: ["a\\x85b\\u2028c"]}\n'))
+    for text in (recipe.to_yaml(), with_origins(recipe.tree)):
+        assert plain(open_recipe(write("again.yaml", text)), "steps", "g", "prompts") == ["a\x85b\u2028c"]
+
+
 def test_missing_files_say_where_how_and_the_licence() -> None:
     with pytest.raises(RecipeError) as caught:
         open_recipe(EXPRESSIVE, ["checkpoints=/nowhere"]).check_files()

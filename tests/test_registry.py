@@ -58,6 +58,7 @@ def test_a_strangers_plugin_is_listed_without_being_imported(install: Install, s
     [
         ("raise ValueError('bad day')", "ValueError: bad day"),
         ("import no_such_module", "ModuleNotFoundError"),
+        ("import sys\nsys.exit(3)", "SystemExit"),
         ("import spiritkit\n@spiritkit.hookimpl\ndef spiritkit_components(): return ['x']", "expected a Component"),
         ("import spiritkit\n@spiritkit.hookimpl\ndef spiritkit_component(): return []", "unknown hook"),
         ("import spiritkit\n@spiritkit.hookimpl\ndef spiritkit_recipes(): return ['acme:no']", "acme"),
@@ -74,6 +75,23 @@ def test_a_broken_plugin_stops_nothing_else(install: Install, spiritkit: Cli, co
     wrong = spiritkit("run", "no-such-recipe", site=site)
     assert wrong.returncode == 2
     assert "note: plugin acme failed to load" in wrong.stderr
+
+
+def test_strange_parts_are_problems_and_no_tracebacks(install: Install, spiritkit: Cli, tmp_path: Path) -> None:
+    site = install(
+        "acme",
+        "import spiritkit\n"
+        "@spiritkit.hookimpl\n"
+        "def spiritkit_components():\n"
+        "    return [spiritkit.Component('step', 'three.v1', 'acme_parts:THREE', ''),\n"
+        "            spiritkit.Component('step', 'boom.v1', 'acme_parts:Boom', '')]\n",
+    )
+    (site / "acme_parts.py").write_text("THREE = 3\nclass Boom:\n    def __init__(self): raise ValueError('boom')\n")
+    (tmp_path / "r.yaml").write_text("steps:\n  a: {use: three.v1}\n  b: {use: boom.v1}\n")
+    result = spiritkit("validate", "r.yaml", site=site)
+    assert result.returncode == 2
+    assert "r.yaml:2: steps.a.use: 3 is no class with parameters" in result.stderr
+    assert "r.yaml:3: steps.b: boom.v1 refuses its parameters: ValueError: boom" in result.stderr
 
 
 def test_two_components_of_one_name_raise(install: Install, spiritkit: Cli) -> None:

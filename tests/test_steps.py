@@ -172,6 +172,22 @@ def test_a_folder_that_no_run_wrote_is_left_alone(folder: Path) -> None:
     assert precious.read_text() == "years of work"
 
 
+@pytest.mark.parametrize(("output_dir", "message"), [("clips/a.wav", "File exists"), ("", "is empty")])
+def test_an_output_dir_that_is_no_folder(folder: Path, spiritkit: Cli, output_dir: str, message: str) -> None:
+    result = spiritkit("run", "r.yaml", f"output_dir={output_dir}", cwd=folder)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_linked_folder_stays_a_link(folder: Path) -> None:
+    run("tok")
+    out = folder / "runs" / "r"
+    (out / "tok").rename(folder / "elsewhere")
+    (out / "tok").symlink_to(folder / "elsewhere")
+    assert ran(run("tok", "seed=4")) == ["tok"]
+
+
 def test_a_renamed_input_is_another_input(folder: Path) -> None:
     run("tok")
     (folder / "clips" / "a.wav").rename(folder / "clips" / "z.wav")

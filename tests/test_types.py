@@ -26,6 +26,9 @@ def test_audio_becomes_float32_and_knows_its_length() -> None:
         (np.zeros(3, dtype=np.int16), 16_000, "int16"),
         (np.zeros((1, 2, 3)), 16_000, r"\[1, 2, 3\]"),
         (np.zeros(3), 0, "sample rate 0"),
+        (np.zeros(3), "16000", "sample rate '16000'"),
+        (np.zeros(3), float("nan"), "sample rate nan"),
+        (np.zeros((0, 3)), 16_000, r"\[0, 3\]"),
     ],
 )
 def test_audio_refuses(samples: np.ndarray, rate: int, message: str) -> None:
@@ -72,9 +75,25 @@ def test_prompt_parts_refuse_nothing_and_wrong_types() -> None:
         Speech()
     with pytest.raises(InputError, match="int"):
         Text(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="ndarray; wrap samples in Audio"):
+        Speech(np.zeros(3))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("wrong", [{"max_new_tokens": -1}, {"temperature": -0.1}, {"top_p": 0.0}, {"top_p": 1.1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_new_tokens": -1},
+        {"max_new_tokens": 2.5},
+        {"temperature": -0.1},
+        {"temperature": float("inf")},
+        {"temperature": "hot"},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"seed": -1},
+        {"seed": 1 << 64},
+        {"seed": 1.5},
+    ],
+)
 def test_sampling_refuses(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
         Sampling(**wrong)  # type: ignore[arg-type]

@@ -153,6 +153,14 @@ def test_spelling_of_text_is_not_the_vocabularys() -> None:
         vocabulary(BASE).spelling(5)
 
 
+def test_ids_that_are_none() -> None:
+    expressive = vocabulary(EXPRESSIVE)
+    assert expressive.ids(expressive.tokens([2**70, -1, 32_005, 32_700, 2**63])) == [32_005]
+    for wrong in (32_005.7, "[Hu3]", None):
+        with pytest.raises(InputError, match="expected whole numbers"):
+            expressive.tokens([wrong])  # type: ignore[list-item]
+
+
 def test_streams_without_a_block_follow_behind() -> None:
     after = Vocabulary.from_blocks(BASE, specs=SPECS, text_size=32_000)
     assert after.spelling(32_502) == "[Hu500]"  # nothing before them moves

@@ -43,7 +43,9 @@ _STARTS = {
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("name", metavar="NAME", help="of the distribution, e.g. spiritkit-energy")
-    parser.add_argument("--kind", metavar="KIND", required=True, help=f"one of {', '.join(_STARTS)}")
+    parser.add_argument(
+        "--kind", metavar="KIND", default="unit_tokenizer", help=f"{', '.join(_STARTS)}; default: unit_tokenizer"
+    )
     parser.add_argument("--into", metavar="FOLDER", default=".", help="where to write the folder NAME; default: here")
 
 

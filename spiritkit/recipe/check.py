@@ -65,6 +65,8 @@ def check(tree: Node, references: set[str], problems: list[Problem]) -> Checked:
     seed = sections["seed"].value if "seed" in sections else 0
     if isinstance(seed, int) and not 0 <= seed < 1 << 63:
         problems.append(Problem(sections["seed"].origin, "seed", f"is {seed}; expected 0…2^63 - 1"))
+    if "output_dir" in sections and sections["output_dir"].value == "":
+        problems.append(Problem(sections["output_dir"].origin, "output_dir", "is empty; expected a folder"))
     if "audio" in sections:
         _check_audio(sections["audio"], checked, problems)
     checked.tokenizers = _check_named(sections.get("tokenizers"), "unit_tokenizer", "tokenizers", problems)
@@ -189,3 +191,6 @@ def _try_step(spec: Spec, problems: list[Problem]) -> None:
         spec.target(**spec.parameters)
     except SpiritkitError as error:
         problems.append(Problem(spec.node.origin, spec.key, str(error)))
+    except Exception as error:  # a stranger's constructor may raise anything
+        message = f"{spec.component.name} refuses its parameters: {type(error).__name__}: {error}"
+        problems.append(Problem(spec.node.origin, spec.key, message))

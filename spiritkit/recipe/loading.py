@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from spiritkit.errors import RequestError
 from spiritkit.pipeline import Pipeline
 from spiritkit.recipe.recipe import open_recipe
 
@@ -20,6 +21,8 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
         RecipeError: everything that is wrong with it, each with `file:line: key`, and the files it names that are
             not there.
     """
+    if isinstance(overrides, str):
+        raise RequestError(f"overrides is the string {overrides!r}; expected a list of 'key=value'")
     opened = open_recipe(recipe, overrides)
     opened.check_files()
     return opened.pipeline()

@@ -6,8 +6,6 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from spiritkit.errors import MissingFileError, RecipeError
 from spiritkit.pipeline import Parts, Pipeline
 from spiritkit.recipe.build import build, missing_files, source
@@ -15,6 +13,7 @@ from spiritkit.recipe.check import KEYS, Checked, check
 from spiritkit.recipe.interpolate import interpolated, referenced
 from spiritkit.recipe.merge import merged, override
 from spiritkit.recipe.schema import Spec
+from spiritkit.recipe.show import dump
 from spiritkit.recipe.tree import UNRESOLVED, Node, Origin, Problem
 from spiritkit.registry.recipes import find
 
@@ -53,7 +52,7 @@ class Recipe:
         any more.
         """
         plain = {key: value for key, value in self.tree.plain().items() if key in KEYS}
-        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
+        return dump(plain, width=110)
 
     def components(self) -> list[Spec]:
         """The specs of the pipeline's parts."""

@@ -60,9 +60,13 @@ def parameters(target: Callable[..., Any]) -> tuple[Parameter, ...]:
         hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     except Exception:  # an annotation imported for type checkers only: the value is not checked then
         hints = {}
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"{target!r} is no class with parameters: {error}") from error
     return tuple(
         Parameter(name, hints.get(name, Any), given.default is given.empty, given.default)
-        for name, given in inspect.signature(target).parameters.items()
+        for name, given in signature.parameters.items()
         if given.kind in (given.KEYWORD_ONLY, given.POSITIONAL_OR_KEYWORD)
     )
 
@@ -102,10 +106,10 @@ def check_component(node: Node, kind: str, key: str, problems: list[Problem]) ->
     try:
         component = registry().get(kind, use.value if isinstance(use.value, str) else str(use.plain()))
         target = component.load()
+        accepted = {parameter.name: parameter for parameter in parameters(target)}
     except RequestError as error:
         problems.append(Problem(use.origin, join(key, "use"), str(error)))
         return None
-    accepted = {parameter.name: parameter for parameter in parameters(target)}
     values: dict[str, Any] = {}
     trained_on: dict[str, str] | None = None
     before = len(problems)

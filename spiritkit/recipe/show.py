@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
@@ -33,6 +34,15 @@ def _lines(node: Node, indent: str) -> Iterator[str]:
         yield f"{head} {_scalar(child.plain())}".ljust(_COLUMN) + f"  # {origin}"
 
 
+def dump(value: object, **options: Any) -> str:
+    """A value as YAML that reads as the same value."""
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, **options)
+    # PyYAML takes these characters for line breaks when it reads, but does not escape them when it writes.
+    if any(character in text for character in "\x85\u2028\u2029"):
+        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=False, **options)
+    return text
+
+
 def _scalar(value: object) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1 << 30)
+    text = dump(value, default_flow_style=True, width=1 << 30)
     return text.removesuffix("\n").removesuffix("\n...")

@@ -29,6 +29,9 @@ class Component:
     summary: str
 
     def __post_init__(self) -> None:
+        for name in ("kind", "name", "target", "summary"):
+            if not isinstance(getattr(self, name), str):
+                raise RequestError(f"component: {name} is {getattr(self, name)!r}; expected a string")
         if not _NAME.fullmatch(self.name):
             raise RequestError(f"component name {self.name!r}; expected lower-case-words.vN, e.g. 'hubert.v1'")
         if self.target.count(":") != 1:
@@ -43,7 +46,7 @@ class Component:
         module, attribute = self.target.split(":")
         try:
             return getattr(import_module(module), attribute)
-        except Exception as error:  # a plugin's module may raise anything
+        except (Exception, SystemExit) as error:  # a plugin's module may raise anything
             raise RequestError(
                 f"{self.kind} {self.name!r} does not load from {self.target}: {type(error).__name__}: {error}"
             ) from error

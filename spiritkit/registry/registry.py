@@ -100,7 +100,7 @@ def _load(point: EntryPoint) -> Plugin:
                 raise TypeError(f"spiritkit_components gave {component!r}; expected a Component")
         for reference in recipes:
             folder(reference)  # raises if it is not there
-    except Exception as error:  # a stranger's module may raise anything, and must not stop the others
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything, and must not stop the others
         return Plugin(name, version, error=f"{type(error).__name__}: {error}")
     return Plugin(name, version, tuple(components), tuple(recipes))
 

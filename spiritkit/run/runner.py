@@ -62,7 +62,10 @@ class Runner:
         if not steps:
             raise RequestError(f"{self.recipe.path}: the recipe has no steps; add 'steps: {{name: {{use: …}}}}'")
         self.recipe.check_files()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RequestError(f"output_dir {self.folder}: {error.strerror}; expected a folder to write to") from error
         write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
         write_json(self.folder / "run.json", self._record())
         fingerprints: dict[str, str] = {}
@@ -83,6 +86,8 @@ class Runner:
         if not force and _recorded(marker) == fingerprint:
             self._say(f"{name}: up to date in {folder}")
             return
+        if folder.exists() and not folder.is_dir():
+            raise RequestError(f"{folder}: is a file; expected a folder for the step's results")
         if folder.exists() and (force or _recorded(started_marker) != fingerprint):
             _clear(folder, marker.exists() or started_marker.exists())
         marker.unlink(missing_ok=True)
@@ -164,13 +169,15 @@ def _provider(spec: Spec) -> str:
 
 
 def _clear(folder: Path, is_ours: bool) -> None:
-    """Remove a step's folder of another state: the parts of two results must not mix."""
+    """Empty a step's folder of another state: the parts of two results must not mix."""
     if not is_ours and any(folder.iterdir()):
         raise RequestError(f"{folder}: not written by a run; move it away, or give another output_dir")
     # Renamed first, so that what an interruption leaves of it is not taken for a step's folder.
+    folder = folder.resolve()  # a link stays, what it leads to is cleared
     doomed = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(doomed, ignore_errors=True)
     folder.rename(doomed)
+    folder.mkdir()
     shutil.rmtree(doomed)
 
 

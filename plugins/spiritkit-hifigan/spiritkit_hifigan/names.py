@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from spiritkit.errors import RequestError
 
 _SHOWN = 8
@@ -30,8 +32,8 @@ class Names:
         """
         if isinstance(wanted, str) and wanted in self._names:
             return self._names.index(wanted)
-        if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < self._count:
-            return wanted
+        if isinstance(wanted, int | np.integer) and not isinstance(wanted, bool) and 0 <= wanted < self._count:
+            return int(wanted)
         raise RequestError(f"no {self._what} {wanted!r}; {self._known()}")
 
     def _known(self) -> str:
