@@ -97,8 +97,8 @@ class Runner:
         started = time.perf_counter()
         step.run(RunContext(name, lambda: self.pipeline, folder, self.recipe.seed, inputs))
         seconds = round(time.perf_counter() - started, 3)
-        started_marker.unlink()
         write_json(marker, {"fingerprint": fingerprint, "seconds": seconds, "versions": _versions()})
+        started_marker.unlink()  # last: a folder with neither would not be known as a run's
         self._say(f"{name}: done in {seconds:.1f} s")
 
     def _inputs(self, spec: Spec, earlier: Iterable[str]) -> dict[str, Path]:
