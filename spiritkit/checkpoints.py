@@ -118,6 +118,30 @@ def entry(checkpoint: Mapping[str, Any], key: str, path: Path) -> Any:
     return checkpoint[key]
 
 
+def section(checkpoint: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:
+    """One entry of a checkpoint's dictionary that is a dictionary itself.
+
+    Raises:
+        CheckpointError: it is not there, or something else.
+    """
+    value = entry(checkpoint, key, path)
+    if not isinstance(value, dict):
+        raise CheckpointError(path, f"{key} is a {type(value).__name__}; expected a dictionary")
+    return value
+
+
+def positive(config: Mapping[str, Any], key: str, path: Path, within: str = "") -> int:
+    """One entry that is a whole number above 0; `within` is put before the key in messages.
+
+    Raises:
+        CheckpointError: it is not there, or something else.
+    """
+    value = entry(config, key, path)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise CheckpointError(path, f"{within}{key} is {value!r}; expected a positive whole number")
+    return value
+
+
 def load_weights(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     """Put tensors into a module; every one must be there, of the right shape, and none left over.
 

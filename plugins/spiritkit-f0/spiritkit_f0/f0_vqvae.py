@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from spiritkit import devices
-from spiritkit.checkpoints import entry, load_weights, read_tensors, require
+from spiritkit.checkpoints import entry, load_weights, positive, read_tensors, require
 from spiritkit.errors import CheckpointError, InputError
 from spiritkit.interfaces import F0, F0Extractor, UnitTokenizer
 from spiritkit.types import Audio, StreamSpec, Units
@@ -134,7 +134,7 @@ def _read_config(path: Path) -> tuple[Shape, Shape, int]:
             raise CheckpointError(path, f"{key} is {config[key]!r}; f0-vqvae.v1 implements {implemented!r}")
     encoder, decoder = _shape(config, "encoder_params", path), _shape(config, "decoder_params", path)
     quantizer = _section(config, "vq_params", path)
-    codes, width = (_whole(quantizer, key, f"vq_params.{key}", path) for key in ("l_bins", "emb_width"))
+    codes, width = (positive(quantizer, key, path, within="vq_params.") for key in ("l_bins", "emb_width"))
     if not encoder.code_width == width == decoder.code_width or encoder.total_stride != decoder.total_stride:
         raise CheckpointError(
             path,
@@ -145,12 +145,12 @@ def _read_config(path: Path) -> tuple[Shape, Shape, int]:
 
 
 def _shape(config: dict[str, Any], name: str, path: Path) -> Shape:
-    section = _section(config, name, path)
-    unknown = sorted(set(section) - set(_SHAPE_KEYS))
+    shape = _section(config, name, path)
+    unknown = sorted(set(shape) - set(_SHAPE_KEYS))
     if unknown:  # it may change the network, so leaving it out would give wrong units in silence
         raise CheckpointError(path, f"{name}.{unknown[0]} is not implemented; known are {', '.join(_SHAPE_KEYS)}")
-    number = {key: _whole(section, key, f"{name}.{key}", path) for key, whole in _SHAPE_KEYS.items() if whole}
-    downs, strides, m_conv = (entry(section, key, path) for key in ("downs_t", "strides_t", "m_conv"))
+    number = {key: positive(shape, key, path, within=f"{name}.") for key, whole in _SHAPE_KEYS.items() if whole}
+    downs, strides, m_conv = (entry(shape, key, path) for key in ("downs_t", "strides_t", "m_conv"))
     if number["levels"] != 1 or number["input_emb_width"] != 2:
         raise CheckpointError(
             path,
@@ -176,14 +176,7 @@ def _shape(config: dict[str, Any], name: str, path: Path) -> Shape:
 
 
 def _section(config: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
-    section = entry(config, key, path)
-    if not isinstance(section, dict):
-        raise CheckpointError(path, f"{key} is {section!r}; expected a mapping")
-    return section
-
-
-def _whole(section: dict[str, Any], key: str, name: str, path: Path) -> int:
-    value = entry(section, key, path)
-    if not isinstance(value, int) or value < 1:
-        raise CheckpointError(path, f"{name} is {value!r}; expected a positive whole number")
+    value = entry(config, key, path)
+    if not isinstance(value, dict):
+        raise CheckpointError(path, f"{key} is {value!r}; expected a mapping")
     return value

@@ -11,7 +11,7 @@ import torch
 from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
 
-from spiritkit.checkpoints import entry, load_weights, read_json, read_tensors, resolve
+from spiritkit.checkpoints import entry, load_weights, positive, read_json, read_tensors, resolve, section
 from spiritkit.errors import CheckpointError
 from spiritkit_hubert.conv_layers import parse_conv_layers
 
@@ -93,22 +93,15 @@ def _load_folder(folder: Path) -> Hubert:
 def _load_file(path: Path) -> Hubert:
     """A file in fairseq's format, as the release has it."""
     loaded = read_tensors(path, _WANTED)
-    task = _section(loaded, "task_cfg", path)
+    task = section(loaded, "task_cfg", path)
     if entry(task, "sample_rate", path) != _SAMPLE_RATE:
         raise CheckpointError(path, f"task_cfg sample_rate is {task['sample_rate']!r}; expected {_SAMPLE_RATE}")
-    config = _config(_section(loaded, "model_cfg", path), path)
+    config = _config(section(loaded, "model_cfg", path), path)
     with torch.device("meta"):  # so that no random numbers are drawn for weights that are replaced at once
         model = HubertModel(config)
     model.to_empty(device="cpu")
-    load_weights(model, _renamed(_section(loaded, "model_weight", path), config, path), path)
+    load_weights(model, _renamed(section(loaded, "model_weight", path), config, path), path)
     return Hubert(model, normalize_epsilon=1e-5 if entry(task, "normalize", path) else None)
-
-
-def _section(loaded: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
-    section = entry(loaded, key, path)
-    if not isinstance(section, dict):
-        raise CheckpointError(path, f"{key} is a {type(section).__name__}; expected a dictionary")
-    return section
 
 
 def _config(model_cfg: dict[str, Any], path: Path) -> HubertConfig:
@@ -126,8 +119,11 @@ def _config(model_cfg: dict[str, Any], path: Path) -> HubertConfig:
         layers = parse_conv_layers(text)
     except ValueError as error:
         raise CheckpointError(path, f"model_cfg conv_feature_layers is {text!r:.200}: {error}") from error
-    width = _positive(model_cfg, "encoder_embed_dim", path)
-    heads, groups = _positive(model_cfg, "encoder_attention_heads", path), _positive(model_cfg, "conv_pos_groups", path)
+    width = positive(model_cfg, "encoder_embed_dim", path, "model_cfg ")
+    heads, groups = (
+        positive(model_cfg, "encoder_attention_heads", path, "model_cfg "),
+        positive(model_cfg, "conv_pos_groups", path, "model_cfg "),
+    )
     if width % heads or width % groups:
         raise CheckpointError(
             path,
@@ -136,9 +132,9 @@ def _config(model_cfg: dict[str, Any], path: Path) -> HubertConfig:
         )
     return HubertConfig(
         hidden_size=width,
-        num_hidden_layers=_positive(model_cfg, "encoder_layers", path),
+        num_hidden_layers=positive(model_cfg, "encoder_layers", path, "model_cfg "),
         num_attention_heads=heads,
-        intermediate_size=_positive(model_cfg, "encoder_ffn_embed_dim", path),
+        intermediate_size=positive(model_cfg, "encoder_ffn_embed_dim", path, "model_cfg "),
         hidden_act="gelu",
         feat_extract_norm="group",
         feat_extract_activation="gelu",
@@ -147,7 +143,7 @@ def _config(model_cfg: dict[str, Any], path: Path) -> HubertConfig:
         conv_kernel=[kernel for _, kernel, _ in layers],
         conv_stride=[stride for _, _, stride in layers],
         conv_bias=bool(entry(model_cfg, "conv_bias", path)),
-        num_conv_pos_embeddings=_positive(model_cfg, "conv_pos", path),
+        num_conv_pos_embeddings=positive(model_cfg, "conv_pos", path, "model_cfg "),
         num_conv_pos_embedding_groups=groups,
         do_stable_layer_norm=False,
         # Without these there is no mask embedding, which only training needs.
@@ -155,13 +151,6 @@ def _config(model_cfg: dict[str, Any], path: Path) -> HubertConfig:
         mask_feature_prob=0.0,
         attn_implementation="sdpa",
     )
-
-
-def _positive(model_cfg: dict[str, Any], key: str, path: Path) -> int:
-    value = entry(model_cfg, key, path)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise CheckpointError(path, f"model_cfg {key} is {value!r}; expected a positive whole number")
-    return value
 
 
 def _renamed(weights: dict[str, Any], config: HubertConfig, path: Path) -> dict[str, torch.Tensor]:

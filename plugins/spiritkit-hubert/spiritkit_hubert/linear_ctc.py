@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from spiritkit.checkpoints import entry, load_weights, read_tensors
+from spiritkit.checkpoints import load_weights, positive, read_tensors, section
 from spiritkit.errors import CheckpointError
 from spiritkit.interfaces import Quantizer
 
@@ -31,11 +31,10 @@ class LinearCTCQuantizer(Quantizer):
     def __init__(self, *, checkpoint: Path):
         path = Path(checkpoint).expanduser()
         loaded = read_tensors(path, "a linear CTC quantizer (.pt)")
-        config, weights = entry(loaded, "model_cfg", path), entry(loaded, "model_weight", path)
-        for name, value in (("model_cfg", config), ("model_weight", weights)):
-            if not isinstance(value, dict):
-                raise CheckpointError(path, f"{name} is a {type(value).__name__}; expected a dictionary")
-        units, width, upstream = (_positive(config, key, path) for key in ("vocab_size", "dim", "upstream_dim"))
+        config, weights = section(loaded, "model_cfg", path), section(loaded, "model_weight", path)
+        units, width, upstream = (
+            positive(config, key, path, "model_cfg ") for key in ("vocab_size", "dim", "upstream_dim")
+        )
         # The widths shrink towards the classes in steps of a quarter of what the upstream model has more.
         surplus = upstream - (units + 1)
         widths = [width, width - surplus // 4, width - surplus // 2, units + 1]
@@ -95,10 +94,3 @@ def replace_blanks(codes: np.ndarray, blank: int) -> np.ndarray:
         nearest[nearest < 0] = nearest[-1]
         codes = codes[nearest]
     return codes.astype(np.int64)
-
-
-def _positive(config: dict[str, object], key: str, path: Path) -> int:
-    value = entry(config, key, path)
-    if not isinstance(value, int) or value < 1:
-        raise CheckpointError(path, f"model_cfg {key} is {value!r}; expected a positive whole number")
-    return value

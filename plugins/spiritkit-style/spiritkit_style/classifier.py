@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from spiritkit.checkpoints import entry
+from spiritkit.checkpoints import entry, positive
 from spiritkit.devices import DTypeName
 from spiritkit.interfaces import UnitTokenizer
 from spiritkit.types import Audio, StreamSpec, Units
-from spiritkit_style.wav2vec2 import SAMPLE_RATE, Checkpoint, SecondMeans, whole
+from spiritkit_style.wav2vec2 import SAMPLE_RATE, Checkpoint, SecondMeans
 
 
 class Wav2Vec2Style(UnitTokenizer):
@@ -36,7 +36,7 @@ class Wav2Vec2Style(UnitTokenizer):
         read = Checkpoint.read(checkpoint)
         path = read.folder / "config.json"
         self._labels = _labels(read.config, path)
-        width, projected = read.config["hidden_size"], whole(read.config, "classifier_proj_size", path)
+        width, projected = read.config["hidden_size"], positive(read.config, "classifier_proj_size", path)
         with torch.device("meta"):
             head = torch.nn.ModuleDict(
                 {
@@ -71,5 +71,5 @@ class Wav2Vec2Style(UnitTokenizer):
 def _labels(config: dict[str, Any], path: Path) -> int:
     """How many classes: transformers writes the number, or only the table of their names."""
     if "num_labels" in config:
-        return whole(config, "num_labels", path)
+        return positive(config, "num_labels", path)
     return len(entry(config, "id2label", path))

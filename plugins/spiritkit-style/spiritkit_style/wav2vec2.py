@@ -17,7 +17,7 @@ import torch
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from spiritkit import devices
-from spiritkit.checkpoints import entry, load_weights, read_json, read_tensors, resolve
+from spiritkit.checkpoints import entry, load_weights, positive, read_json, read_tensors, resolve
 from spiritkit.errors import CheckpointError, RequestError
 from spiritkit.types import Audio
 
@@ -71,7 +71,7 @@ class Checkpoint:
         for key in ("model_type", *_CONFIG_KEYS):
             entry(config, key, folder / "config.json")
         for key in ("hidden_size", "num_hidden_layers"):
-            whole(config, key, folder / "config.json")
+            positive(config, key, folder / "config.json")
         if config["model_type"] != "wav2vec2":
             raise CheckpointError(
                 folder / "config.json", f"model_type is {config['model_type']!r}; expected 'wav2vec2'"
@@ -161,18 +161,6 @@ class SecondMeans:
         wave = torch.from_numpy(normalise(samples) if self._normalize else samples)
         convolved: torch.Tensor = self._model.feature_extractor(wave[None].to(self._device, self._dtype))[0].T
         return convolved
-
-
-def whole(config: Mapping[str, Any], key: str, path: Path) -> int:
-    """A positive whole number of a configuration.
-
-    Raises:
-        CheckpointError: not there, or something else.
-    """
-    value = entry(config, key, path)
-    if not isinstance(value, int) or value < 1:
-        raise CheckpointError(path, f"{key} is {value!r}; expected a positive whole number")
-    return value
 
 
 def normalise(samples: np.ndarray) -> np.ndarray:
