@@ -20,7 +20,7 @@ _HOME = {
     "Sampling": "spiritkit.types",
     "Score": "spiritkit.types",
     "Speech": "spiritkit.types",
-    "SpeechTextModel": "spiritkit.pipeline",
+    "SpeechTextModel": "spiritkit.interfaces",
     "SpiritkitError": "spiritkit.errors",
     "StreamSpec": "spiritkit.types",
     "Text": "spiritkit.types",
@@ -36,8 +36,8 @@ __all__ = ["__version__", *_HOME]  # noqa: PLE0604 (names, loaded below)
 
 if TYPE_CHECKING:
     from spiritkit.errors import SpiritkitError as SpiritkitError
+    from spiritkit.interfaces import SpeechTextModel as SpeechTextModel
     from spiritkit.pipeline import Pipeline as Pipeline
-    from spiritkit.pipeline import SpeechTextModel as SpeechTextModel
     from spiritkit.recipe import load as load
     from spiritkit.registry import Component as Component
     from spiritkit.registry import hookimpl as hookimpl

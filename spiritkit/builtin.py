@@ -48,6 +48,9 @@ def spiritkit_components() -> list[Component]:
             "spiritkit.training.lm.train_lm:TrainLM",
             "prepared data → a trained language model",
         ),
+        Component(
+            "step", "evaluate.v1", "spiritkit.evaluation.evaluate:Evaluate", "tasks → figures with intervals, tables"
+        ),
         Component("step", "generate.v1", "spiritkit.steps.generate:Generate", "prompts → text and speech"),
     ]
 

@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from spiritkit import provenance
 from spiritkit.audio import Recording
 from spiritkit.errors import InputError, RequestError, SpiritkitError
-from spiritkit.interfaces import LanguageModel, Serializer, TextTokenizer, UnitTokenizer, Vocoder
+from spiritkit.interfaces import LanguageModel, Serializer, SpeechTextModel, TextTokenizer, UnitTokenizer, Vocoder
 from spiritkit.types import (
     Audio,
     Generation,
+    Output,
+    Prompt,
     Sampling,
     Score,
     Speech,
@@ -25,34 +27,9 @@ from spiritkit.types import (
     Tokens,
     Units,
 )
-from spiritkit.vocabulary import Output, Run, Vocabulary, first_spelling
+from spiritkit.vocabulary import Run, Vocabulary, first_spelling
 
-PromptPart = Text | Speech | str
-Prompt = PromptPart | Sequence[PromptPart]
 T = TypeVar("T")
-
-
-class SpeechTextModel(Protocol):
-    """Anything that continues and scores prompts of text and speech: a `Pipeline`, or a cascade of recogniser, text
-    model and synthesiser.
-    """
-
-    def generate(
-        self,
-        prompt: Prompt,
-        output: Output = "any",
-        *,
-        max_new_tokens: int = 200,
-        temperature: float = 0.8,
-        top_p: float = 0.95,
-        seed: int = 0,
-    ) -> Generation:
-        """Continue a prompt in the wanted modality."""
-        ...
-
-    def score(self, prompt: Prompt, continuation: Prompt) -> Score:
-        """How probable a continuation is after a prompt."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +61,7 @@ class _Job(NamedTuple):
     audio: dict[int, Audio]
 
 
-class Pipeline:
+class Pipeline(SpeechTextModel):
     """One recipe's parts, built on first use.
 
     Audio is cut into chunks of `chunk_seconds` before any tokenizer sees it, so that recordings of hours take bounded
@@ -428,21 +405,22 @@ class Pipeline:
         max_new_tokens: int = 200,
         temperature: float = 0.8,
         top_p: float = 0.95,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         speaker: int | str | None = None,
         style: int | str | None = None,
     ) -> list[Generation]:
-        """Continue several prompts together; prompt i draws from seed `seed + i`."""
+        """Continue several prompts together; prompt i draws from `seed + i`, or from `seed[i]`."""
         _check_output(output)
         eos_id = self.text_tokenizer.eos_id if self._parts.text_tokenizer else self.vocabulary.eos_id
         stop_ids = () if eos_id is None else (eos_id,)
-        sampling = Sampling(max_new_tokens, temperature, top_p, seed, stop_ids)
+        seeds = [seed + row for row in range(len(prompts))] if isinstance(seed, int) else seed
+        sampling = Sampling(max_new_tokens, temperature, top_p, 0, stop_ids, tuple(seeds))
         encoded = [self._prompt(parts, output) for parts in self._model_input(prompts)]
         constraint = self.vocabulary.constraint(output, stop_ids)
         continuations = self.language_model.generate_batch([ids for _, ids in encoded], constraint, sampling)
         return [
-            Generation(string, ids, new_ids, self.spans(new_ids, speaker=speaker, style=style, seed=seed + row))
-            for row, ((string, ids), new_ids) in enumerate(zip(encoded, continuations, strict=True))
+            Generation(string, ids, new_ids, self.spans(new_ids, speaker=speaker, style=style, seed=own_seed))
+            for (string, ids), new_ids, own_seed in zip(encoded, continuations, seeds, strict=True)
         ]
 
     def spans(

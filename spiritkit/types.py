@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from spiritkit.errors import InputError
+
+#: What a model is to continue with: text, speech, or what it chooses.
+Output = Literal["text", "speech", "any"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,6 +252,12 @@ class Speech:
             )
 
 
+#: One part of a prompt; a plain string is text.
+PromptPart = Text | Speech | str
+#: What a model continues: parts of text and speech in order, or a single one.
+Prompt = PromptPart | Sequence[PromptPart]
+
+
 @dataclass(frozen=True)
 class Constraint:
     """Which ids a model may produce: half-open ranges, sorted and disjoint. Everything else has probability 0."""
@@ -269,6 +278,7 @@ class Sampling:
         top_p: the smallest set of ids with at least this probability is kept, in 0…1.
         seed: the same seed gives the same ids.
         stop_ids: an id of these ends the sequence and is kept as its last.
+        seeds: of the rows of a batch, one for each; without them row i draws from `seed + i`.
     """
 
     max_new_tokens: int = 200
@@ -276,6 +286,7 @@ class Sampling:
     top_p: float = 0.95
     seed: int = 0
     stop_ids: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not _is_whole(self.max_new_tokens) or self.max_new_tokens < 0:
@@ -284,8 +295,13 @@ class Sampling:
             raise InputError(f"temperature is {self.temperature!r}; expected 0 (greedy) or more, and finite")
         if not (_is_number(self.top_p) and 0 < self.top_p <= 1):
             raise InputError(f"top_p is {self.top_p!r}; expected more than 0, at most 1")
-        if not _is_whole(self.seed) or not 0 <= self.seed < 1 << 63:
-            raise InputError(f"seed is {self.seed!r}; expected a whole number, 0…2^63 - 1")
+        for seed in (self.seed, *self.seeds):
+            if not _is_whole(seed) or not 0 <= seed < 1 << 63:
+                raise InputError(f"seed is {seed!r}; expected a whole number, 0…2^63 - 1")
+
+    def seed_of(self, row: int) -> int:
+        """What row `row` of a batch draws from."""
+        return self.seeds[row] if self.seeds else self.seed + row
 
 
 def _is_whole(value: object) -> bool:

@@ -10,15 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from spiritkit.errors import InputError, RequestError
 from spiritkit.interfaces import TextTokenizer
-from spiritkit.types import Constraint, StreamSpec, Tokens
-
-Output = Literal["text", "speech", "any"]
+from spiritkit.types import Constraint, Output, StreamSpec, Tokens
 
 
 class Run(NamedTuple):

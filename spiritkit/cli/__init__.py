@@ -14,7 +14,7 @@ from importlib import import_module
 from spiritkit import __version__
 from spiritkit.errors import MissingFileError, RecipeError, SpiritkitError
 
-VERBS = ("run", "validate", "resolve", "plugins", "list", "show", "copy", "new-plugin")
+VERBS = ("run", "validate", "resolve", "plugins", "list", "show", "copy", "new-plugin", "compare")
 
 _EPILOG = """\
 A recipe is a YAML file, given by path or by name (spiritlm/base). key=value changes a value of it:

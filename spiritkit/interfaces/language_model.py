@@ -49,11 +49,11 @@ class LanguageModel(ABC):
     def generate_batch(
         self, batch: Sequence[Sequence[int]], constraint: Constraint, sampling: Sampling
     ) -> list[list[int]]:
-        """Continue several prompts; row i draws from seed `sampling.seed + i`. A model that runs rows together
-        overrides this.
+        """Continue several prompts; row i draws from seed `sampling.seed_of(i)`. A model that runs rows
+        together overrides this.
         """
         return [
-            list(self.generate(ids, constraint, replace(sampling, seed=sampling.seed + row)))
+            list(self.generate(ids, constraint, replace(sampling, seed=sampling.seed_of(row), seeds=())))
             for row, ids in enumerate(batch)
         ]
 

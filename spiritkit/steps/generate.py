@@ -12,8 +12,7 @@ from spiritkit.audio import write_wav
 from spiritkit.checkpoints import require
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, LanguageModel, Step
-from spiritkit.types import Audio, Generation, Sampling, Speech, Text
-from spiritkit.vocabulary import Output
+from spiritkit.types import Audio, Generation, Output, Sampling, Speech, Text
 
 _PART = "expected text, {text: …} or {speech: path}"
 

@@ -114,13 +114,19 @@ class LanguageModelContract(Contract):
         assert np.abs(found - expected).sum() / 2 < 0.1, (found, expected)
 
     def test_a_batch_is_as_its_prompts_alone(self, part: LanguageModel, prompts: list[list[int]]) -> None:
-        """Row i draws from seed + i; neither the others nor padding change it. No prompts give no rows."""
+        """Row i draws from seed + i, or from its own seed; neither the others nor padding change it. No prompts give no
+        rows.
+        """
         everything = Constraint(((0, part.rows),))
         for temperature in (0.0, 1.0):
             rows = part.generate_batch(prompts, everything, Sampling(8, temperature, 1.0, seed=6))
             for index, (prompt, ids) in enumerate(zip(prompts, rows, strict=True)):
                 sampling = Sampling(8, temperature, 1.0, seed=6 + index)
                 assert list(part.generate(prompt, everything, sampling)) == ids
+        seeds = tuple(100 + 7 * index for index in range(len(prompts)))
+        rows = part.generate_batch(prompts, everything, Sampling(8, 1.0, 1.0, seeds=seeds))
+        for prompt, ids, seed in zip(prompts, rows, seeds, strict=True):
+            assert list(part.generate(prompt, everything, Sampling(8, 1.0, 1.0, seed=seed))) == ids
         assert part.generate_batch([], everything, Sampling(8)) == []
 
     # -- score, hidden_states -----------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ class CausalModel(LanguageModel):
     def generate_batch(
         self, batch: Sequence[Sequence[int]], constraint: Constraint, sampling: Sampling
     ) -> list[list[int]]:
-        """Continue several prompts together; row i draws from seed `sampling.seed + i`, as `generate` with that seed.
+        """Continue several prompts together; row i draws from seed `sampling.seed_of(i)`, as `generate` with that seed.
 
         The rows share every step, so prompts of similar length waste least.
 
@@ -187,7 +187,7 @@ class CausalModel(LanguageModel):
         # Without padding no mask is needed, which lets attention take its fast path.
         padded = not bool(mask.all())
         left = [min(sampling.max_new_tokens, self.context_length - len(row)) for row in batch]
-        generators = [seeded(sampling.seed + row) for row in range(len(batch))]
+        generators = [seeded(sampling.seed_of(row)) for row in range(len(batch))]
         cache: Any = None
         while any(left):
             logits, cache = self._next(ids, positions, mask if padded else None, cache)

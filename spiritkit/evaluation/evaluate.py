@@ -1,0 +1,126 @@
+"""Step `evaluate.v1`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from spiritkit.atomic import write_json, write_text
+from spiritkit.errors import InputError, RequestError, SpiritkitError
+from spiritkit.evaluation.results import ResultFile, check_results
+from spiritkit.evaluation.summary import Summary, report, summarize, to_json
+from spiritkit.interfaces import Context, Item, LanguageModel, Result, SpeechTextModel, Step, Task, Trial
+from spiritkit.seeding import derive
+
+
+class Evaluate(Step):
+    """Puts tasks to a model: the recipe's own parts, or any other speech-text model.
+
+    Writes for each task `TASK/items.jsonl`, a line for each item, and what the task adds; then `results.json`, all
+    figures with 95 % bootstrap intervals, and `results.md`, the tables, with published figures beside. Interrupted, it
+    goes on with the items that have no result yet. `spiritkit compare` puts several runs side by side.
+
+    Args:
+        tasks: what is measured, each under a name of your choice.
+        model: what is measured, in place of the recipe's parts, e.g. `{use: cascade.v1, …}`.
+        language_model: takes the place of the recipe's language model, e.g. one that an earlier step has trained.
+        batch_size: items that are put to the model together; no figure depends on it beyond rounding.
+        limit: at most so many items of each task, drawn with the recipe's seed; null for all.
+        resamples: how often items are drawn anew for an interval.
+
+    Raises:
+        RequestError: no tasks; both `model` and `language_model`; a number out of its range.
+    """
+
+    runtime = ("batch_size",)
+
+    def __init__(
+        self,
+        *,
+        tasks: dict[str, Task],
+        model: Callable[[], SpeechTextModel] | None = None,
+        language_model: Callable[[], LanguageModel] | None = None,
+        batch_size: int = 8,
+        limit: int | None = None,
+        resamples: int = 1000,
+    ):
+        if not tasks:
+            raise RequestError("evaluate.v1: tasks is empty; expected {name: {use: …}}")
+        if model and language_model:
+            raise RequestError("evaluate.v1: model and language_model are both given; expected one of them at most")
+        numbers = {"batch_size": batch_size, "limit": limit, "resamples": resamples}
+        for name, value in numbers.items():
+            if value is not None and value < 1:
+                raise RequestError(f"evaluate.v1: {name} is {value}; expected at least 1")
+        self._tasks = tasks
+        self._model, self._language_model = model, language_model
+        self._batch_size, self._limit, self._resamples = batch_size, limit, resamples
+
+    def input_files(self) -> list[Path]:
+        """The tasks' tables."""
+        return [path for task in self._tasks.values() for path in task.input_files()]
+
+    def run(self, context: Context) -> None:
+        """See `Step.run`."""
+        # All tables are read before the first item is scored: a malformed one is told at once.
+        items = {name: self._chosen(name, task, context.seed) for name, task in self._tasks.items()}
+        model = self._built(context)
+        summaries = []
+        for name, task in self._tasks.items():
+            trial = Trial(context.folder / name, derive(context.seed, "task", name))
+            trial.folder.mkdir(exist_ok=True)
+            results = self._results(task, items[name], model, trial, context)
+            files = [str(path.relative_to(context.folder)) for path in task.finish(results, trial)]
+            summary = summarize(name, task, results, resamples=self._resamples, seed=trial.seed)
+            summaries.append(replace(summary, files=files))
+            print(f"\n{report(summaries[-1])}", flush=True)
+        write_json(context.folder / "results.json", {"tasks": [to_json(summary) for summary in summaries]})
+        write_text(context.folder / "results.md", "\n".join(map(report, summaries)))
+        _refuse_empty(summaries)
+
+    def _built(self, context: Context) -> SpeechTextModel:
+        if self._model:
+            return self._model()
+        if self._language_model:
+            return context.pipeline.with_language_model(self._language_model())
+        return context.pipeline
+
+    def _chosen(self, name: str, task: Task, seed: int) -> list[Item]:
+        """The items of a task, or as many as `limit` says, in an order that does not depend on theirs."""
+        items = list(task.items())
+        twice = [id for id, count in Counter(item.id for item in items).items() if count > 1]
+        if twice:
+            raise InputError(f"task {name}: two items have the id {twice[0]!r}; expected each once")
+        if not items:
+            raise InputError(f"task {name} has no items")
+        if self._limit is None or self._limit >= len(items):
+            return items
+        return sorted(items, key=lambda item: derive(seed, "subset", name, item.id))[: self._limit]
+
+    def _results(
+        self, task: Task, items: list[Item], model: SpeechTextModel, trial: Trial, context: Context
+    ) -> list[Result]:
+        """Results of all items, in their order; those that are there already are not made again."""
+        name = trial.folder.name
+        file = ResultFile(trial.folder / "items.jsonl")
+        # What failed before may go well now: a file may have come.
+        done = {id: result for id, result in file.read().items() if result.problem is None}
+        todo = [item for item in items if item.id not in done]
+        batches = [todo[start : start + self._batch_size] for start in range(0, len(todo), self._batch_size)]
+        for batch in context.progress(batches, unit=f"{self._batch_size} items of {name}"):
+            results = list(task.evaluate(model, batch, trial))
+            check_results(name, task, batch, results)
+            done.update((result.id, result) for result in file.append(results))
+        return [done[item.id] for item in items]
+
+
+def _refuse_empty(summaries: list[Summary]) -> None:
+    """A task of which nothing could be scored has failed; the others' results are written by now."""
+    for summary in summaries:
+        if len(summary.problems) == summary.items:
+            id, problem = next(iter(summary.problems.items()))
+            raise SpiritkitError(
+                f"task {summary.name}: none of its {summary.items} items could be scored, see {id!r}: {problem}"
+            )

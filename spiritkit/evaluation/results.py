@@ -1,0 +1,100 @@
+"""Results of single items, kept as they come: one JSON line each, so that an interrupted evaluation goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from spiritkit.errors import SpiritkitError
+from spiritkit.interfaces import Item, Result, Task
+
+
+class ResultFile:
+    """`items.jsonl` of one task. A line that was cut off while it was written is dropped, and written again."""
+
+    def __init__(self, path: Path):
+        self._path = path
+
+    def read(self) -> dict[str, Result]:
+        """Id → result; the last one where an item has several.
+
+        Raises:
+            SpiritkitError: the file is damaged before its last line.
+        """
+        if not self._path.exists():
+            return {}
+        content = self._path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            with self._path.open("r+b") as file:
+                file.truncate(whole)
+        results = {}
+        for number, line in enumerate(content[:whole].splitlines(), start=1):
+            try:
+                result = from_json(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise SpiritkitError(
+                    f"{self._path}:{number}: {line[:80].decode(errors='replace')!r}; expected a result as JSON: remove "
+                    "the line, and its item is evaluated again"
+                ) from error
+            results[result.id] = result
+        return results
+
+    def append(self, results: Iterable[Result]) -> list[Result]:
+        """Add results; they are in the file when this returns.
+
+        Returns:
+            The results as `read` gives them, so that an evaluation that went on has the same as one that did not.
+        """
+        lines = [json.dumps(to_json(result), ensure_ascii=False, allow_nan=False) for result in results]
+        with self._path.open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        return [from_json(json.loads(line)) for line in lines]
+
+
+def to_json(result: Result) -> dict[str, Any]:
+    """A result as plain JSON values."""
+    record: dict[str, Any] = {
+        "id": result.id,
+        "counts": {name: [float(value) for value in pair] for name, pair in result.counts.items()},
+    }
+    if result.details:
+        record["details"] = dict(result.details)
+    if result.problem is not None:
+        record["problem"] = result.problem
+    return record
+
+
+def from_json(record: dict[str, Any]) -> Result:
+    """The result that `to_json` wrote."""
+    counts = {name: (float(total), float(weight)) for name, (total, weight) in record["counts"].items()}
+    return Result(record["id"], counts, record.get("details", {}), record.get("problem"))
+
+
+def check_results(name: str, task: Task, items: Collection[Item], results: Collection[Result]) -> None:
+    """That a task gave one result for each item, and counted what it says it counts.
+
+    Raises:
+        SpiritkitError: it did not; the message names the task.
+    """
+    asked, given = [item.id for item in items], [result.id for result in results]
+    if sorted(asked) != sorted(given):
+        odd = sorted(set(asked) ^ set(given)) or given
+        raise SpiritkitError(
+            f"task {name}: {len(given)} results for {len(asked)} items, see {odd[0]!r}; expected one each"
+        )
+    metrics = {metric.name for metric in task.metrics}
+    for result in results:
+        for metric, pair in result.counts.items():
+            if metric not in metrics:
+                raise SpiritkitError(
+                    f"task {name}: item {result.id!r} counts for {metric!r}; expected {', '.join(sorted(metrics))}"
+                )
+            if not all(math.isfinite(value) for value in pair) or pair[1] < 0:
+                raise SpiritkitError(
+                    f"task {name}: item {result.id!r} counts {pair} for {metric!r}; expected finite numbers, and a "
+                    "weight of 0 or more"
+                )
