@@ -410,9 +410,9 @@ def test_a_share_is_drawn_by_id() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SubsetCorpus(corpus=Made(3), share=1.5), "share is 1.5; expected 0…1"),
-        (lambda: SubsetCorpus(corpus=Made(3), every=0), "every is 0; expected 1 or more"),
-        (lambda: SubsetCorpus(corpus=Made(3), first=-1), "first is -1; expected 0 or more"),
+        (lambda: SubsetCorpus(corpus=Made(3), share=1.5), "subset.v1: share is 1.5; expected 0…1"),
+        (lambda: SubsetCorpus(corpus=Made(3), every=0), "subset.v1: every is 0; expected at least 1"),
+        (lambda: SubsetCorpus(corpus=Made(3), first=-1), "subset.v1: first is -1; expected at least 0"),
         (lambda: list(SubsetCorpus(corpus=Made(3), where={"speeker": ["x"]})), "'speeker'; did you mean 'speaker'"),
         (lambda: list(SubsetCorpus(corpus=Made(3), where={"zz": ["x"]})), "attribute 'zz'; there are speaker"),
     ],

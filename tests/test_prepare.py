@@ -268,9 +268,9 @@ def test_requests_that_cannot_be_met(tmp_path: Path, write: Callable[..., Any], 
     with pytest.raises(RequestError, match="the recipe has no tokenizers"):
         Prepare(corpus=spoken).run(context)
     for options, message in (
-        ({"min_score": 1.5}, "min_score is 1.5; expected 0…1"),
-        ({"shard_size": 0}, "shard_size is 0; expected 1 or more"),
-        ({"workers": 0}, "workers is 0; expected 1 or more"),
+        ({"min_score": 1.5}, "prepare.v1: min_score is 1.5; expected 0…1"),
+        ({"shard_size": 0}, "prepare.v1: shard_size is 0; expected at least 1"),
+        ({"workers": 0}, "prepare.v1: workers is 0; expected at least 1"),
     ):
         with pytest.raises(RequestError, match=message):
             Prepare(corpus=spoken, **options)

@@ -555,7 +555,7 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, world: P
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"steps": 0}, "steps is 0; expected 1 or more"),
+        ({"steps": 0}, "train-lm.v1: steps is 0; expected at least 1"),
         ({"sequence_length": 1}, "sequence_length is 1"),
         ({"learning_rate": -1.0}, "learning_rate is -1.0"),
         ({"learning_rate": math.nan}, "learning_rate is nan"),

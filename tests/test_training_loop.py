@@ -15,7 +15,7 @@ from spiritkit.errors import CheckpointError
 from spiritkit.pipeline import Parts, Pipeline
 from spiritkit.seeding import derive, torch_seeded
 from spiritkit.testing.step import FakeContext
-from spiritkit.training import Training
+from spiritkit.training import Training, is_finished
 from spiritkit.training.checkpoint import TrainingState
 from spiritkit.training.lm import throughput
 
@@ -63,6 +63,18 @@ def test_tensorboard_keeps_the_report_of_the_last_step_done(tmp_path: Path) -> N
     events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [event.step for event in events.Scalars("value")] == [5, 10, 12]
+
+
+def test_what_a_finished_run_kept_is_removed(tmp_path: Path) -> None:
+    steps(tmp_path)
+    result = tmp_path / "model" / "README.md"
+    assert (tmp_path / "state").is_dir()
+    assert not is_finished(tmp_path, result)
+    assert (tmp_path / "state").is_dir()
+    result.parent.mkdir()
+    result.touch()
+    assert is_finished(tmp_path, result)
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_state_is_read_back_with_tied_tensors(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spiritkit.checks import check_range
 from spiritkit.data.examples import Examples
 from spiritkit.data.portion import Portion
 from spiritkit.data.shards import Shards
@@ -44,11 +44,11 @@ def used(shares: Mapping[str, Share | None]) -> dict[str, Share]:
         RequestError: a weight or fraction that is none; a share without folders. The message names the share.
     """
     for name, share in shares.items():
-        if share is not None and not (0 <= share.weight < math.inf):
-            raise RequestError(f"share {name!r}: weight is {share.weight}; expected 0 or more, and finite")
-        if share is not None and not 0 < share.fraction <= 1:
-            raise RequestError(f"share {name!r}: fraction is {share.fraction}; expected more than 0, at most 1")
-        if share is not None and not share.shards:
+        if share is None:
+            continue
+        check_range(f"share {name!r}", {"weight": share.weight}, at_least=0)
+        check_range(f"share {name!r}", {"fraction": share.fraction}, above=0, at_most=1)
+        if not share.shards:
             raise RequestError(f"share {name!r}: shards is empty; expected at least one folder of prepared data")
     return {name: share for name, share in shares.items() if share is not None and share.weight}
 

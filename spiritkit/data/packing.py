@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spiritkit.checks import check_range
 from spiritkit.data.lane import Lane
 from spiritkit.data.mixture import Mixture
 from spiritkit.errors import RequestError
@@ -189,9 +190,7 @@ def statistics(state: Mapping[str, Any]) -> dict[str, Visited]:
 
 
 def _checked(sequence_length: int, rows_per_batch: int, lanes: Sequence[int] | None) -> list[int]:
-    for name, value in (("sequence_length", sequence_length), ("rows_per_batch", rows_per_batch)):
-        if value < 1:
-            raise RequestError(f"{name} is {value}; expected at least 1")
+    check_range("batches", {"sequence_length": sequence_length, "rows_per_batch": rows_per_batch}, at_least=1)
     chosen = list(range(rows_per_batch)) if lanes is None else list(lanes)
     outside = [number for number in chosen if not 0 <= number < rows_per_batch]
     if outside:

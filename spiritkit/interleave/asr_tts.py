@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from spiritkit.checks import check_range
 from spiritkit.interfaces import Span, SpanPolicy
 from spiritkit.interfaces.span_policy import Need
-from spiritkit.interleave.checks import check_share
 
 
 class AsrTts(SpanPolicy):
@@ -24,7 +24,7 @@ class AsrTts(SpanPolicy):
     needs: frozenset[Need] = frozenset({"text", "speech"})
 
     def __init__(self, *, asr: float = 0.5):
-        check_share("asr-tts.v1", "asr", asr)
+        check_range("asr-tts.v1", {"asr": asr}, at_least=0, at_most=1)
         self._asr = asr
 
     def spans(self, n_words: int, rng: np.random.Generator) -> list[Span]:

@@ -7,16 +7,6 @@ from collections.abc import Sequence
 from spiritkit.errors import RequestError
 
 
-def check_share(component: str, name: str, value: float) -> None:
-    """Refuse what is no share or probability.
-
-    Raises:
-        RequestError: it is not in 0…1.
-    """
-    if not 0 <= value <= 1:
-        raise RequestError(f"{component}: {name} is {value}; expected 0…1")
-
-
 def check_lengths(component: str, name: str, value: Sequence[int]) -> tuple[int, int]:
     """The shortest and the longest length of a span, in words.
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from spiritkit.errors import RequestError
+from spiritkit.checks import check_range
 from spiritkit.interfaces import Span, SpanPolicy
-from spiritkit.interleave.checks import check_share
 from spiritkit.interleave.runs import runs
 
 
@@ -25,9 +24,8 @@ class FixedSpans(SpanPolicy):
     """
 
     def __init__(self, *, length: int = 10, probability: float = 0.1):
-        if length < 1:
-            raise RequestError(f"span.v1: length is {length}; expected at least 1 word")
-        check_share("span.v1", "probability", probability)
+        check_range("span.v1", {"length": length}, at_least=1)
+        check_range("span.v1", {"probability": probability}, at_least=0, at_most=1)
         self._length, self._probability = length, probability
 
     def spans(self, n_words: int, rng: np.random.Generator) -> list[Span]:

@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from spiritkit.errors import RequestError
+from spiritkit.checks import check_range
 from spiritkit.interfaces import Span, SpanPolicy
-from spiritkit.interleave.checks import check_share
 from spiritkit.interleave.runs import runs
 
 
@@ -28,9 +27,8 @@ class PoissonSpans(SpanPolicy):
     """
 
     def __init__(self, *, mean_words: float = 10.0, share: float = 0.3):
-        if not 0 < mean_words < math.inf:
-            raise RequestError(f"poisson.v1: mean_words is {mean_words}; expected a positive number")
-        check_share("poisson.v1", "share", share)
+        check_range("poisson.v1", {"mean_words": mean_words}, above=0)
+        check_range("poisson.v1", {"share": share}, at_least=0, at_most=1)
         self._mean, self._share = mean_words, share
 
     def spans(self, n_words: int, rng: np.random.Generator) -> list[Span]:

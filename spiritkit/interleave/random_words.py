@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from spiritkit.checks import check_range
 from spiritkit.interfaces import Span, SpanPolicy
-from spiritkit.interleave.checks import check_share
 from spiritkit.interleave.runs import runs
 
 
@@ -20,7 +20,7 @@ class RandomWords(SpanPolicy):
     """
 
     def __init__(self, *, speech: float = 0.5):
-        check_share("random.v1", "speech", speech)
+        check_range("random.v1", {"speech": speech}, at_least=0, at_most=1)
         self._speech = speech
 
     def spans(self, n_words: int, rng: np.random.Generator) -> list[Span]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from spiritkit.checks import check_range
 from spiritkit.data.prepare.maker import Maker, Task
 from spiritkit.data.prepare.processes import Makers, makers
 from spiritkit.data.prepare.record import Journal, Made
@@ -46,11 +47,8 @@ class Prepare(Step):
         shard_size: int = 1000,
         workers: int = 1,
     ):
-        if min_score is not None and not 0 <= min_score <= 1:
-            raise RequestError(f"min_score is {min_score:g}; expected 0…1")
-        for name, value in (("shard_size", shard_size), ("workers", workers)):
-            if value < 1:
-                raise RequestError(f"{name} is {value}; expected 1 or more")
+        check_range("prepare.v1", {"min_score": min_score}, at_least=0, at_most=1)
+        check_range("prepare.v1", {"shard_size": shard_size, "workers": workers}, at_least=1)
         self._corpus, self._build_aligner, self._min_score = corpus, aligner, min_score
         self._shard_size, self._workers = shard_size, workers
 

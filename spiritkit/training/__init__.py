@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spiritkit.training.checkpoint import is_finished
 from spiritkit.training.loop import Stateful, Training
 
-__all__ = ["Stateful", "Training"]
+__all__ = ["Stateful", "Training", "is_finished"]

@@ -13,7 +13,22 @@ import torch
 from spiritkit.atomic import write_json
 from spiritkit.checkpoints import read_json, read_tensors
 from spiritkit.errors import CheckpointError
+from spiritkit.training.distributed import is_main
 from spiritkit.training.tree import join, split
+
+
+def is_finished(folder: Path, last: Path) -> bool:
+    """Whether an earlier run of a trainer has written its result; then what it kept for an interruption goes.
+
+    Args:
+        folder: the step's.
+        last: what is written last, at once and whole.
+    """
+    if not last.exists():
+        return False
+    if is_main():
+        TrainingState(folder / "state").clear()
+    return True
 
 
 class TrainingState:

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from spiritkit import devices
-from spiritkit.errors import InputError, RequestError, SpiritkitError
+from spiritkit.checks import check_range
+from spiritkit.errors import InputError, SpiritkitError
 from spiritkit.interfaces import Aligner
 from spiritkit.types import Audio
 from spiritkit.utterances import Alignment, Utterance, Word
@@ -56,9 +57,7 @@ class CTCAligner(Aligner):
         window_seconds: float = 30,
         batch_seconds: float = 60,
     ):
-        for name, value in (("window_seconds", window_seconds), ("batch_seconds", batch_seconds)):
-            if not value > 0:
-                raise RequestError(f"{name} is {value}; expected more than 0")
+        check_range("ctc.v1", {"window_seconds": window_seconds, "batch_seconds": batch_seconds}, above=0)
         self._checkpoint, self._target_lang = checkpoint, target_lang
         self._device, self._dtype = devices.device(device), devices.dtype(dtype)
         self._window_seconds, self._batch_seconds = window_seconds, batch_seconds

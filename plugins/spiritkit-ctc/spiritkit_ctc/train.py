@@ -10,11 +10,12 @@ from typing import Any, Literal
 import torch
 
 from spiritkit import devices
+from spiritkit.checks import check_range
 from spiritkit.data.recordings import Recordings
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, Corpus, Step
 from spiritkit.seeding import torch_seeded
-from spiritkit.training import Training
+from spiritkit.training import Training, is_finished
 from spiritkit.training.model_card import write_model_card
 from spiritkit.training.schedule import ScheduleName, factor
 from spiritkit_ctc.batches import Batches
@@ -89,17 +90,10 @@ class TrainCTC(Step):
     ):
         whole = {"dim": dim, "layers": layers, "heads": heads, "kernel_size": kernel_size, "steps": steps}
         whole |= {"batch_size": batch_size, "validate_every": validate_every, "save_every": save_every}
-        for name, value in whole.items():
-            if value < 1:
-                raise RequestError(f"{name} is {value}; expected 1 or more")
-        for name, share in (("dropout", dropout), ("label_prior", label_prior)):
-            if not 0 <= share < 1:
-                raise RequestError(f"{name} is {share}; expected 0 or more, less than 1")
-        if not learning_rate > 0:
-            raise RequestError(f"learning_rate is {learning_rate}; expected more than 0")
-        for name, least in (("warmup", warmup), ("weight_decay", weight_decay)):
-            if not least >= 0:
-                raise RequestError(f"{name} is {least}; expected 0 or more")
+        check_range("train-ctc.v1", whole, at_least=1)
+        check_range("train-ctc.v1", {"dropout": dropout, "label_prior": label_prior}, at_least=0, below=1)
+        check_range("train-ctc.v1", {"learning_rate": learning_rate}, above=0)
+        check_range("train-ctc.v1", {"warmup": warmup, "weight_decay": weight_decay}, at_least=0)
         self._sizes = Sizes(dim=dim, layers=layers, heads=heads, kernel_size=kernel_size, frame_ms=frame_ms)
         if problem := self._sizes.problem():
             raise RequestError(problem)
@@ -130,6 +124,8 @@ class TrainCTC(Step):
 
     def run(self, context: Context) -> None:
         """See `Step.run`."""
+        if is_finished(context.folder, context.folder / "model"):
+            return
         device = devices.device(self._device)
         with torch_seeded(context.seed, "weights"):
             network = self._network().to(device).train()

@@ -98,6 +98,16 @@ def test_an_interrupted_run_gives_the_same_bytes(tones: Any, tmp_path: Path) -> 
         assert not (again.parent / "state").exists()
 
 
+def test_a_finished_run_is_left_as_it_is(tones: Any, tmp_path: Path) -> None:
+    parameters = TOY | {"corpus": tones[0], "steps": 2, "batch_size": 4}
+    model = train(tmp_path, **parameters)
+    (model.parent / "state" / "step-2").mkdir(parents=True)  # as if it had been killed before it was removed
+    made = {path: path.stat().st_mtime_ns for path in (model, *model.iterdir())}
+    train(tmp_path, 0, **parameters)  # stops at the first step, if there is one
+    assert {path: path.stat().st_mtime_ns for path in (model, *model.iterdir())} == made
+    assert not (model.parent / "state").exists()
+
+
 def test_finer_frames_and_bfloat16(tones: Any, tmp_path: Path) -> None:
     fine = train(tmp_path / "fine", corpus=tones[0], frame_ms=10, precision="bfloat16", **(TOY | {"steps": 1}))
     assert read_network(fine).grid.samples == 160
@@ -152,11 +162,11 @@ def test_utterances_that_are_too_short_for_their_text_are_left_out(tones: Any, t
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"steps": 0}, "steps is 0; expected 1 or more"),
-        ({"dropout": 1.0}, "dropout is 1.0; expected 0 or more, less than 1"),
+        ({"steps": 0}, "train-ctc.v1: steps is 0; expected at least 1"),
+        ({"dropout": 1.0}, "train-ctc.v1: dropout is 1.0; expected at least 0, less than 1"),
         ({"label_prior": -0.1}, "label_prior is -0.1"),
-        ({"learning_rate": 0.0}, "learning_rate is 0.0; expected more than 0"),
-        ({"warmup": -1}, "warmup is -1; expected 0 or more"),
+        ({"learning_rate": 0.0}, "train-ctc.v1: learning_rate is 0.0; expected more than 0"),
+        ({"warmup": -1}, "train-ctc.v1: warmup is -1; expected at least 0"),
         ({"heads": 3}, "dim is 32; expected a multiple of heads, 3"),
         ({"kernel_size": 4}, "kernel_size is 4; expected an odd number"),
     ],

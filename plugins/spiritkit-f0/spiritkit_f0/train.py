@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from spiritkit import devices
-from spiritkit.errors import InputError, RequestError
+from spiritkit.checks import check_range
+from spiritkit.errors import InputError
 from spiritkit.interfaces import Context, Corpus, F0Extractor, Step
 from spiritkit.seeding import torch_generator, torch_seeded
-from spiritkit.training import Training
+from spiritkit.training import Training, is_finished
 from spiritkit.training.model_card import write_model_card
 from spiritkit.training.schedule import ScheduleName, factor
 from spiritkit_f0.checkpoint import write_vqvae
@@ -91,14 +92,9 @@ class TrainF0VQVAE(Step):
             "learning_rate": learning_rate, "revive_below": revive_below, "validate_every": validate_every,
             "save_every": save_every,
         }  # fmt: skip
-        for name, value in self._parameters.items():
-            if not value > 0:
-                raise RequestError(f"train-f0-vqvae.v1: {name} is {value}; expected more than 0")
-        for name, value in (("commitment", commitment), ("warmup", warmup)):
-            if not value >= 0:
-                raise RequestError(f"train-f0-vqvae.v1: {name} is {value}; expected 0 or more")
-        if not 0 <= decay < 1:
-            raise RequestError(f"train-f0-vqvae.v1: decay is {decay}; expected at least 0 and less than 1")
+        check_range("train-f0-vqvae.v1", self._parameters, above=0)
+        check_range("train-f0-vqvae.v1", {"commitment": commitment, "warmup": warmup}, at_least=0)
+        check_range("train-f0-vqvae.v1", {"decay": decay}, at_least=0, below=1)
         self._parameters.update(commitment=commitment, warmup=warmup, decay=decay)
         self._shape = Shape(2, width, code_width, downs, 2, depth, width, dilation_growth)
         self._frames = max(1, round(crop_seconds * f0.rate / self._shape.total_stride)) * self._shape.total_stride
@@ -120,6 +116,9 @@ class TrainF0VQVAE(Step):
         """
         device = devices.device(self._device)
         folder = context.folder / "tracks"
+        if is_finished(context.folder, context.folder / "model" / "README.md"):
+            shutil.rmtree(folder, ignore_errors=True)
+            return
         tracks = TrackStore(self._corpus, self._f0, folder / "train", context)
         held_out = self._validation and TrackStore(self._validation, self._f0, folder / "validation", context)
         # The network is trained on F0 divided by its deviation, in Hz, and gets it back at the end.

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 from spiritkit_f0.f0_vqvae import F0VQVAE
 from spiritkit_f0.fcpe import FCPE
-from spiritkit_f0.tracks import interpolate_unvoiced
 
 from spiritkit.interfaces import F0, Corpus, F0Extractor
+from spiritkit.testing.helpers import AutocorrelationF0
 from spiritkit.types import Audio
 from spiritkit.utterances import Utterance
 
@@ -89,31 +89,6 @@ def difficult() -> list[Audio]:
     ]
 
 
-class Autocorrelation(F0Extractor):
-    """F0 of clean tones: for each 5 ms the lag, of 60–400 Hz, at which 40 ms are most like themselves."""
-
-    def __init__(self):
-        self.known: dict[bytes, F0] = {}
-
-    @property
-    def rate(self) -> Fraction:
-        return Fraction(200)
-
-    def extract(self, audios: list[Audio]) -> list[F0]:
-        return [self.track(audio.samples) for audio in audios]
-
-    def track(self, samples: np.ndarray) -> F0:
-        key = samples.tobytes()
-        if key not in self.known:
-            self.known[key] = self.compute(samples)
-        return self.known[key]
-
-    def compute(self, samples: np.ndarray) -> F0:
-        frames = np.lib.stride_tricks.sliding_window_view(np.pad(samples, 320), 640)[::80]
-        likeness = np.fft.irfft(np.abs(np.fft.rfft(frames, 2048)) ** 2)[:, 40:267]  # multiples of the lag are less
-        return interpolate_unvoiced(16000 / (40 + likeness.argmax(1)), (frames**2).mean(1) > 0.02)
-
-
 class Glides(Corpus):
     """Tones of a second or so that rise and fall around a speaker's own pitch, with silence between them."""
 
@@ -139,7 +114,7 @@ class Glides(Corpus):
 
 @pytest.fixture(scope="session")
 def autocorrelation() -> F0Extractor:
-    return Autocorrelation()
+    return AutocorrelationF0(loudness=0.02)
 
 
 @pytest.fixture(scope="session")

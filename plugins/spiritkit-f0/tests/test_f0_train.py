@@ -54,6 +54,10 @@ class TestTrainF0VQVAE(StepContract):
         # What is beside the model tells times.
         return {name: data for name, data in super()._files(folder).items() if name.startswith("model/")}
 
+    def test_a_finished_run_trains_no_more(self, make, pipeline, tmp_path) -> None:
+        make().run(FakeContext(tmp_path, pipeline))
+        make().run(FakeContext(tmp_path, pipeline, stop=0))  # which ends at the first item of work
+
 
 @pytest.fixture(scope="module")
 def trained(glides, autocorrelation, tmp_path_factory) -> Path:
@@ -117,19 +121,20 @@ def test_resume_is_exact(small, tmp_path, stop):
 def test_tracks_are_extracted_once(glides, autocorrelation, tmp_path, monkeypatch):
     corpus = glides(5, 1)
     first = TrackStore(corpus, autocorrelation, tmp_path / "tracks", context(tmp_path))
+    expected = autocorrelation.extract([corpus.audio(index) for index in range(5)])
     monkeypatch.setattr(autocorrelation, "extract", lambda audios: pytest.fail("extracted again"))
     second = TrackStore(corpus, autocorrelation, tmp_path / "tracks", context(tmp_path))
     assert len(first) == len(second) == 5
     assert first.seconds == second.seconds
     for index in range(5):
         np.testing.assert_array_equal(first[index], second[index])
-        np.testing.assert_array_equal(first[index], autocorrelation.track(corpus.audio(index).samples))
+        np.testing.assert_array_equal(first[index], expected[index])
 
 
 def test_tracks_of_another_corpus_are_not_taken(glides, autocorrelation, tmp_path):
     TrackStore(glides(5, 1), autocorrelation, tmp_path / "tracks", context(tmp_path))
     other = TrackStore(glides(5, 2), autocorrelation, tmp_path / "tracks", context(tmp_path))
-    np.testing.assert_array_equal(other[0], autocorrelation.track(glides(5, 2).audio(0).samples))
+    np.testing.assert_array_equal(other[0], autocorrelation.extract([glides(5, 2).audio(0)])[0])
 
 
 def test_batches_are_stretches_of_whole_utterances_tracks(glides, autocorrelation, tmp_path):

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from spiritkit import devices
 from spiritkit.atomic import replacing
+from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, Corpus, F0Extractor, Step
 from spiritkit.seeding import torch_seeded
@@ -131,29 +132,18 @@ class TrainHifiGan(Step):
             "discriminator_width": discriminator_width, "validate_every": validate_every, "save_every": save_every,
             "validation_utterances": validation_utterances, "report_every": report_every,
         }  # fmt: skip
-        for name, value in whole.items():
-            if value < 1:
-                raise RequestError(f"train-hifigan.v1: {name} is {value}; expected 1 or more")
+        check_range("train-hifigan.v1", whole, at_least=1)
         weights = {
             "mel_weight": mel_weight, "stft_weight": stft_weight, "feature_weight": feature_weight,
             "adversarial_weight": adversarial_weight, "duration_weight": duration_weight, "f0_weight": f0_weight,
         }  # fmt: skip
-        for name, number in {**weights, "warmup": warmup, "weight_decay": weight_decay}.items():
-            if not number >= 0:
-                raise RequestError(f"train-hifigan.v1: {name} is {number}; expected 0 or more")
+        from_zero = {"warmup": warmup, "weight_decay": weight_decay, "adversarial_from": adversarial_from}
+        check_range("train-hifigan.v1", weights | from_zero, at_least=0)
         if not mel_weight + stft_weight > 0:
             raise RequestError("train-hifigan.v1: mel_weight and stft_weight are 0; expected one above 0")
-        for name, number in (("learning_rate", learning_rate), ("clip", 1.0 if clip is None else clip)):
-            if not number > 0:
-                raise RequestError(f"train-hifigan.v1: {name} is {number}; expected more than 0")
-        if not 0 < final_learning_rate <= 1:
-            raise RequestError(
-                f"train-hifigan.v1: final_learning_rate is {final_learning_rate}; expected more than 0, at most 1"
-            )
-        if not 0 <= average_decay < 1:
-            raise RequestError(f"train-hifigan.v1: average_decay is {average_decay}; expected at least 0, less than 1")
-        if adversarial_from is not None and adversarial_from < 0:
-            raise RequestError(f"train-hifigan.v1: adversarial_from is {adversarial_from}; expected 0 or more, or null")
+        check_range("train-hifigan.v1", {"learning_rate": learning_rate, "clip": clip}, above=0)
+        check_range("train-hifigan.v1", {"final_learning_rate": final_learning_rate}, above=0, at_most=1)
+        check_range("train-hifigan.v1", {"average_decay": average_decay}, at_least=0, below=1)
         if discriminator_width % 4:
             raise RequestError(
                 f"train-hifigan.v1: discriminator_width is {discriminator_width}; expected a multiple of 4"

@@ -176,8 +176,8 @@ def test_data_that_does_not_go_together(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"steps": 0}, "steps is 0; expected 1 or more"),
-        ({"mel_weight": -1.0}, "mel_weight is -1.0; expected 0 or more"),
+        ({"steps": 0}, "train-hifigan.v1: steps is 0; expected at least 1"),
+        ({"mel_weight": -1.0}, "train-hifigan.v1: mel_weight is -1.0; expected at least 0"),
         ({"mel_weight": 0.0}, "expected one above 0"),
         ({"final_learning_rate": 0.0}, "final_learning_rate is 0.0"),
         ({"average_decay": 1.0}, "average_decay is 1.0"),

@@ -7,6 +7,7 @@ from typing import Literal
 
 from transformers import HubertConfig, HubertModel
 
+from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 from spiritkit_hubert.log_mel import new_model
 from spiritkit_hubert.own_format import log_mel_config
@@ -47,12 +48,9 @@ class Architecture:
     layer_drop: float = 0.05
 
     def __post_init__(self) -> None:
-        for name in ("layers", "width", "heads", "feed_forward", "channels", "mels", "position_kernel"):
-            if getattr(self, name) < 1:
-                raise RequestError(f"architecture: {name} is {getattr(self, name)}; expected 1 or more")
-        for name in ("dropout", "layer_drop"):
-            if not 0 <= getattr(self, name) < 1:
-                raise RequestError(f"architecture: {name} is {getattr(self, name)}; expected at least 0, less than 1")
+        sizes = ("layers", "width", "heads", "feed_forward", "channels", "mels", "position_kernel")
+        check_range("architecture", {name: getattr(self, name) for name in sizes}, at_least=1)
+        check_range("architecture", {"dropout": self.dropout, "layer_drop": self.layer_drop}, at_least=0, below=1)
         if self.width % self.heads or self.width % _GROUPS:
             raise RequestError(
                 f"architecture: width is {self.width}; expected a multiple of heads ({self.heads}) and of {_GROUPS}"

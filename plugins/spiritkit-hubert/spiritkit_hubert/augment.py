@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torchaudio.functional import phase_vocoder
 
+from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 
 _SAMPLE_RATE = 16_000
@@ -43,11 +44,8 @@ class Augmentation:
     share: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, value, most in (("speed", self.speed, 0.9), ("pitch", self.pitch, 24.0), ("share", self.share, 1.0)):
-            if not 0 <= value <= most:
-                raise RequestError(f"augmentation: {name} is {value}; expected 0 to {most:g}")
-        if not 0 <= self.reverberation <= 10:
-            raise RequestError(f"augmentation: reverberation is {self.reverberation}; expected 0 to 10 seconds")
+        for name, most in (("speed", 0.9), ("pitch", 24.0), ("share", 1.0), ("reverberation", 10.0)):
+            check_range("augmentation", {name: getattr(self, name)}, at_least=0, at_most=most)
         if self.snr_min > self.snr_max:
             raise RequestError(f"augmentation: snr_min is {self.snr_min}, above snr_max ({self.snr_max})")
 

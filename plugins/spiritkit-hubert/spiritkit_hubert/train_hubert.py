@@ -10,15 +10,14 @@ from typing import Literal
 import torch
 
 from spiritkit import devices
+from spiritkit.checks import check_range
 from spiritkit.data.recordings import Recordings
-from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, Corpus, Step, UnitTokenizer
 from spiritkit.seeding import derive, torch_seeded
-from spiritkit.training import Training
+from spiritkit.training import Training, is_finished
 from spiritkit.training.model_card import write_model_card
 from spiritkit.training.schedule import ScheduleName, factor
 from spiritkit_hubert.architecture import Architecture
-from spiritkit_hubert.checks import check_positive
 from spiritkit_hubert.crops import Batch, Crops, Masking
 from spiritkit_hubert.frames import FrameGrid
 from spiritkit_hubert.own_format import save_hubert
@@ -99,11 +98,10 @@ class TrainHubert(Step):
             "accumulate": accumulate, "crop_seconds": crop_seconds, "learning_rate": learning_rate, "clip": clip,
             "validate_every": validate_every, "validation_batches": validation_batches, "save_every": save_every,
         }  # fmt: skip
-        check_positive("train-hubert.v1", self._parameters)
+        check_range("train-hubert.v1", self._parameters, above=0)
+        check_range("train-hubert.v1", {"mask_probability": mask_probability}, above=0, at_most=1)
         others = {"unmasked_weight": unmasked_weight, "warmup": warmup, "weight_decay": weight_decay}
-        check_positive("train-hubert.v1", others, or_zero=True)
-        if mask_probability > 1:
-            raise RequestError(f"train-hubert.v1: mask_probability is {mask_probability}; expected at most 1")
+        check_range("train-hubert.v1", others, at_least=0)
         self._parameters |= others | {"schedule": schedule, "precision": precision}
         self._corpus, self._targets, self._validation = corpus, targets, validation
         self._architecture, self._masking = architecture, Masking(mask_probability, mask_span)
@@ -123,6 +121,9 @@ class TrainHubert(Step):
         """See `Step.run`."""
         device = devices.device(self._device)
         folder = context.folder / "targets"
+        if is_finished(context.folder, context.folder / "model" / "README.md"):
+            remove_targets(folder)
+            return
         recordings = Recordings(self._corpus, _SAMPLE_RATE)
         targets = encode_targets(self._targets, recordings, folder / "train", context)
         with torch_seeded(context.seed, "initial weights"):

@@ -12,14 +12,14 @@ from safetensors.torch import save
 
 from spiritkit import devices
 from spiritkit.atomic import replacing
+from spiritkit.checks import check_range
 from spiritkit.data.recordings import Recordings
 from spiritkit.errors import InputError, RequestError
 from spiritkit.interfaces import Context, Corpus, Step
 from spiritkit.seeding import derive
-from spiritkit.training import Training
+from spiritkit.training import Training, is_finished
 from spiritkit.training.model_card import write_model_card
 from spiritkit.types import Audio
-from spiritkit_hubert.checks import check_positive
 from spiritkit_hubert.layer_features import HubertFeatures
 from spiritkit_hubert.lloyd import Lloyd, nearest
 from spiritkit_hubert.mfcc import FrameRate, MFCCFeatures
@@ -81,7 +81,7 @@ class TrainKMeans(Step):
     ):
         self._parameters = {"clusters": clusters, "frames": frames, "iterations": iterations}
         often = {"validate_every": validate_every, "save_every": save_every}
-        check_positive("train-kmeans.v1", self._parameters | often)
+        check_range("train-kmeans.v1", self._parameters | often, at_least=1)
         if frames < clusters:
             raise RequestError(
                 f"train-kmeans.v1: frames is {frames}; expected at least as many as clusters ({clusters})"
@@ -101,6 +101,8 @@ class TrainKMeans(Step):
         Raises:
             InputError: the corpus has fewer frames than there are to be clusters.
         """
+        if is_finished(context.folder, context.folder / "README.md"):
+            return
         device = devices.device(self._device)
         extractor: Features
         if self._hubert is None:

@@ -10,16 +10,16 @@ import torch
 from torch import nn
 
 from spiritkit import devices
+from spiritkit.checks import check_range
 from spiritkit.data.recordings import Recordings
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, Corpus, Step
 from spiritkit.seeding import numpy_generator, torch_seeded
-from spiritkit.training import Training
+from spiritkit.training import Training, is_finished
 from spiritkit.training.model_card import write_model_card
 from spiritkit.training.schedule import ScheduleName, factor
 from spiritkit.types import Audio
 from spiritkit_hubert.augment import Augmentation
-from spiritkit_hubert.checks import check_positive
 from spiritkit_hubert.ctc import ctc_loss, quantize, write_linear_ctc
 from spiritkit_hubert.kmeans import KMeansQuantizer
 from spiritkit_hubert.layer_features import HubertFeatures
@@ -95,10 +95,9 @@ class TrainLinearQuantizer(Step):
             "learning_rate": learning_rate, "clip": clip, "validate_every": validate_every,
             "validation_recordings": validation_recordings, "save_every": save_every,
         }  # fmt: skip
-        check_positive("train-linear-quantizer.v1", self._parameters)
-        check_positive("train-linear-quantizer.v1", {"warmup": warmup}, or_zero=True)
-        if upstream is not None:
-            check_positive("train-linear-quantizer.v1", {"upstream": upstream})
+        check_range("train-linear-quantizer.v1", self._parameters, above=0)
+        check_range("train-linear-quantizer.v1", {"warmup": warmup}, at_least=0)
+        check_range("train-linear-quantizer.v1", {"upstream": upstream}, at_least=1)
         self._parameters |= {"warmup": warmup, "schedule": schedule, "layer": layer}
         self._corpus, self._validation = corpus, validation
         self._hubert, self._layer, self._kmeans = hubert, layer, kmeans
@@ -119,6 +118,8 @@ class TrainLinearQuantizer(Step):
         Raises:
             RequestError: the centroids are not of features of this width, or the widths do not work out.
         """
+        if is_finished(context.folder, context.folder / "model" / "README.md"):
+            return
         device = devices.device(self._device)
         recordings = Recordings(self._corpus, _SAMPLE_RATE, context.seed)
         extractor = HubertFeatures(checkpoint=self._hubert, layer=self._layer, device=self._device)

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 from spiritkit.atomic import write_json
+from spiritkit.checks import check_range
 from spiritkit.data.recordings import Recordings
 from spiritkit.interfaces import Context, Corpus, Step
 from spiritkit.seeding import numpy_generator
 from spiritkit.types import Audio
 from spiritkit_hubert.augment import KINDS, Augmentation
-from spiritkit_hubert.checks import check_positive
 from spiritkit_hubert.phone_labels import phone_labels, read_lexicon
 from spiritkit_hubert.quality import Confusion, EditRate, deduplicated
 
@@ -48,7 +48,7 @@ class UnitQuality(Step):
         augmentation: Augmentation = Augmentation(),  # noqa: B008  (it cannot be changed)
         recordings: int = 200,
     ):
-        check_positive("unit-quality.v1", {"recordings": recordings})
+        check_range("unit-quality.v1", {"recordings": recordings}, at_least=1)
         self._corpus, self._lexicon = corpus, lexicon
         self._augmentation, self._recordings = augmentation, recordings
 

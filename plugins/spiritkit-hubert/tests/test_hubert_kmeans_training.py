@@ -21,6 +21,7 @@ from torchaudio.compliance.kaldi import mfcc
 
 from spiritkit.errors import InputError, RequestError
 from spiritkit.testing import StepContract, UnitTokenizerContract
+from spiritkit.testing.step import FakeContext
 from spiritkit.types import Audio
 
 
@@ -152,6 +153,10 @@ class TestTrainKMeans(StepContract):
 
     def _files(self, folder):
         return {name: data for name, data in super()._files(folder).items() if not name.startswith("tensorboard/")}
+
+    def test_a_finished_run_trains_no_more(self, make, pipeline, tmp_path) -> None:
+        make().run(FakeContext(tmp_path, pipeline))
+        make().run(FakeContext(tmp_path, pipeline, stop=0))  # which ends at the first item of work
 
 
 def test_what_is_refused(tmp_path, melodies, run_step):

@@ -18,6 +18,7 @@ from spiritkit_hubert.train_linear_quantizer import TrainLinearQuantizer
 from spiritkit.errors import CheckpointError, MissingFileError, RequestError
 from spiritkit.pipeline import Parts, Pipeline
 from spiritkit.testing import StepContract
+from spiritkit.testing.step import FakeContext
 from spiritkit.utterances import Utterance
 
 
@@ -114,6 +115,10 @@ class TestTrainLinearQuantizer(StepContract):
     def _files(self, folder):
         # What is beside the model tells times.
         return {name: data for name, data in super()._files(folder).items() if name.startswith("model/")}
+
+    def test_a_finished_run_trains_no_more(self, make, pipeline, tmp_path) -> None:
+        make().run(FakeContext(tmp_path, pipeline))
+        make().run(FakeContext(tmp_path, pipeline, stop=0))  # which ends at the first item of work
 
 
 @pytest.mark.parametrize("stop", [3 + 2, 3 + 4])

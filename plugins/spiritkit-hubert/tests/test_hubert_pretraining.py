@@ -161,6 +161,10 @@ class TestTrainHubert(StepContract):
         # What is beside the model tells times.
         return {name: data for name, data in super()._files(folder).items() if name.startswith("model/")}
 
+    def test_a_finished_run_trains_no_more(self, make, pipeline, tmp_path) -> None:
+        make().run(FakeContext(tmp_path, pipeline))
+        make().run(FakeContext(tmp_path, pipeline, stop=0))  # which ends at the first item of work
+
 
 @pytest.mark.parametrize("stop", [4, 5])
 def test_stopped_between_and_behind_kept_states(tmp_path, melodies, cepstra, run_step, stop):
@@ -262,8 +266,8 @@ def test_recordings_that_are_too_short_are_left_out(noise, melodies, cepstra, tm
     ("wrong", "message"),
     [
         ({"steps": 0}, "train-hubert.v1: steps is 0; expected more than 0"),
-        ({"warmup": -1}, "train-hubert.v1: warmup is -1; expected 0 or more"),
-        ({"mask_probability": 1.5}, "mask_probability is 1.5; expected at most 1"),
+        ({"warmup": -1}, "train-hubert.v1: warmup is -1; expected at least 0"),
+        ({"mask_probability": 1.5}, "mask_probability is 1.5; expected more than 0, at most 1"),
     ],
 )
 def test_wrong_parameters(melodies, cepstra, wrong, message):

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from spiritkit import devices
+from spiritkit.checks import check_range
 from spiritkit.devices import DTypeName
 from spiritkit.errors import RequestError
 from spiritkit.seeding import torch_seeded
@@ -78,9 +79,7 @@ class LlamaInit(CausalModel):
             "tie_word_embeddings": tie_embeddings,
         }
         sizes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        for name, value in sizes.items():
-            if value < 1 and name != "tie_word_embeddings":
-                raise RequestError(f"{name} is {value}; expected 1 or more")
+        check_range("llama-init.v1", {name: sizes[name] for name in sizes if name != "tie_word_embeddings"}, at_least=1)
         if config is None:
             sizes = _SIZES | sizes
             sizes.setdefault("intermediate_size", -(-sizes["hidden_size"] * 8 // (3 * 64)) * 64)

@@ -11,6 +11,7 @@ from typing import Literal
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from spiritkit.atomic import replacing
+from spiritkit.checks import check_range
 from spiritkit.errors import InputError, RequestError
 from spiritkit.interfaces import Context, Corpus, Step
 from spiritkit.training.model_card import write_model_card
@@ -57,10 +58,9 @@ class TrainSentencePiece(Step):
         character_coverage: float = 0.99995,
     ):
         least = _N_SPECIAL + 1 + (_N_BYTES if byte_fallback else 0)
-        if vocabulary_size < least:
-            raise RequestError(f"vocabulary_size is {vocabulary_size}; expected at least {least}")
-        if not 0.98 <= character_coverage <= 1:  # what SentencePiece takes
-            raise RequestError(f"character_coverage is {character_coverage:g}; expected 0.98…1")
+        check_range("train-sentencepiece.v1", {"vocabulary_size": vocabulary_size}, at_least=least)
+        coverage = {"character_coverage": character_coverage}
+        check_range("train-sentencepiece.v1", coverage, at_least=0.98, at_most=1)  # what SentencePiece takes
         self._corpus, self._validation = corpus, validation
         self._vocabulary_size, self._model_type = vocabulary_size, model_type
         self._byte_fallback, self._character_coverage = byte_fallback, character_coverage

@@ -14,12 +14,13 @@ from torch.nn import functional as F
 from transformers import Wav2Vec2ForSequenceClassification
 
 from spiritkit import devices
+from spiritkit.checks import check_range
 from spiritkit.data.recordings import Recordings
 from spiritkit.errors import InputError, RequestError
 from spiritkit.interfaces import Context, Corpus, F0Extractor, Step
 from spiritkit.seeding import torch_seeded
 from spiritkit.suggest import suggestion
-from spiritkit.training import Training
+from spiritkit.training import Training, is_finished
 from spiritkit.training.model_card import write_model_card
 from spiritkit.training.schedule import ScheduleName, factor
 from spiritkit.types import Audio
@@ -122,12 +123,8 @@ class TrainStyle(Step):
             "batch_size": batch_size, "crop_seconds": crop_seconds, "learning_rate": learning_rate,
             "validate_every": validate_every, "save_every": save_every,
         }  # fmt: skip
-        for name, value in self._parameters.items():
-            if not value > 0:
-                raise RequestError(f"train-style.v1: {name} is {value}; expected more than 0")
-        for name, value in (("warmup", warmup), ("weight_decay", weight_decay)):
-            if not value >= 0:
-                raise RequestError(f"train-style.v1: {name} is {value}; expected 0 or more")
+        check_range("train-style.v1", self._parameters, above=0)
+        check_range("train-style.v1", {"warmup": warmup, "weight_decay": weight_decay}, at_least=0)
         self._parameters.update(warmup=warmup, weight_decay=weight_decay)
         network.check_architecture(architecture or {})
         self._architecture = architecture or {}
@@ -153,6 +150,9 @@ class TrainStyle(Step):
         """
         device = devices.device(self._device)
         folder = context.folder / "features"
+        if is_finished(context.folder, context.folder / "model" / "README.md"):
+            shutil.rmtree(folder, ignore_errors=True)
+            return
         recordings = Recordings(self._corpus, SAMPLE_RATE, context.seed)
         held_out = Recordings(self._validation, SAMPLE_RATE, context.seed) if self._validation else None
         targets, held_out_targets = self._targets(recordings, held_out, folder, context)

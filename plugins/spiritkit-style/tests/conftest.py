@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ import soundfile
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from spiritkit.interfaces import F0, Corpus, F0Extractor, Quantizer
+from spiritkit.interfaces import Corpus, F0Extractor, Quantizer
+from spiritkit.testing.helpers import AutocorrelationF0
 from spiritkit.types import Audio
 from spiritkit.utterances import Utterance
 
@@ -88,29 +88,6 @@ def difficult() -> list[Audio]:
     ]
 
 
-class Autocorrelation(F0Extractor):
-    """F0 of clean tones: for each 5 ms the lag, of 60–400 Hz, at which 40 ms are most like themselves."""
-
-    def __init__(self):
-        self.known: dict[bytes, F0] = {}
-
-    @property
-    def rate(self) -> Fraction:
-        return Fraction(200)
-
-    def extract(self, audios: list[Audio]) -> list[F0]:
-        return [self.track(audio.samples) for audio in audios]
-
-    def track(self, samples: np.ndarray) -> F0:
-        key = samples.tobytes()
-        if key not in self.known:
-            frames = np.lib.stride_tricks.sliding_window_view(np.pad(samples, 320), 640)[::80]
-            likeness = np.fft.irfft(np.abs(np.fft.rfft(frames, 2048)) ** 2)[:, 40:267]  # multiples of the lag are less
-            hz = 16000 / (40 + likeness.argmax(1))
-            self.known[key] = F0(hz.astype(np.float32), ((frames**2).mean(1) > 1e-4).astype(np.float32))
-        return self.known[key]
-
-
 class Tones(Corpus):
     """Two speakers, one an octave higher, who hum: high or low for themselves, bright or dull."""
 
@@ -141,7 +118,7 @@ class Tones(Corpus):
 
 @pytest.fixture(scope="session")
 def autocorrelation() -> F0Extractor:
-    return Autocorrelation()
+    return AutocorrelationF0(loudness=1e-4)
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,10 @@ class TestTrainStyle(StepContract):
         # What is beside the model tells times.
         return {name: data for name, data in super()._files(folder).items() if name.startswith("model/")}
 
+    def test_a_finished_run_trains_no_more(self, make, pipeline, tmp_path) -> None:
+        make().run(FakeContext(tmp_path, pipeline))
+        make().run(FakeContext(tmp_path, pipeline, stop=0))  # which ends at the first item of work
+
 
 @pytest.fixture(scope="module")
 def trained(tones, autocorrelation, tmp_path_factory) -> Path:

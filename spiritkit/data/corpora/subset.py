@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Corpus
 from spiritkit.seeding import derive
@@ -44,12 +45,9 @@ class SubsetCorpus(Corpus):
         first: int | None = None,
         complement: bool = False,
     ):
-        if not 0 <= share <= 1:
-            raise RequestError(f"share is {share:g}; expected 0…1")
-        if every < 1:
-            raise RequestError(f"every is {every}; expected 1 or more")
-        if first is not None and first < 0:
-            raise RequestError(f"first is {first}; expected 0 or more")
+        check_range("subset.v1", {"share": share}, at_least=0, at_most=1)
+        check_range("subset.v1", {"every": every}, at_least=1)
+        check_range("subset.v1", {"first": first}, at_least=0)
         self._corpus, self._where, self._complement = corpus, where or {}, complement
         self._share, self._seed, self._every, self._first = share, seed, every, first
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import LanguageModel
 from spiritkit.seeding import torch_seeded
@@ -31,12 +32,9 @@ class Lora:
     embeddings: bool = True
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise RequestError(f"lora.rank is {self.rank}; expected 1 or more")
-        if not self.alpha > 0:
-            raise RequestError(f"lora.alpha is {self.alpha}; expected more than 0")
-        if not 0 <= self.dropout < 1:
-            raise RequestError(f"lora.dropout is {self.dropout}; expected 0…1")
+        check_range("train-lm.v1", {"lora.rank": self.rank}, at_least=1)
+        check_range("train-lm.v1", {"lora.alpha": self.alpha}, above=0)
+        check_range("train-lm.v1", {"lora.dropout": self.dropout}, at_least=0, below=1)
 
 
 def add_adapters(part: LanguageModel, lora: Lora, seed: int) -> Callable[[], Any]:

@@ -11,13 +11,14 @@ import torch
 
 from spiritkit import devices
 from spiritkit.atomic import write_json
+from spiritkit.checks import check_range
 from spiritkit.data.mixture import Mixture, Share, used
 from spiritkit.data.packing import FixedBatches
 from spiritkit.errors import RequestError, SpiritkitError
 from spiritkit.interfaces import Context, LanguageModel, Step
 from spiritkit.interleave.sequence import Sequencer
 from spiritkit.seeding import torch_seeded
-from spiritkit.training.checkpoint import TrainingState
+from spiritkit.training.checkpoint import is_finished
 from spiritkit.training.distributed import is_main, process_group, rank, world_size
 from spiritkit.training.lm.blocks import Blocks
 from spiritkit.training.lm.data import Batches, lanes, manifests
@@ -174,9 +175,7 @@ class TrainLM(Step):
 
     def run(self, context: Context) -> None:
         """See `Step.run`."""
-        if (context.folder / "model").exists():  # it is put there when all else is done
-            if is_main():
-                TrainingState(context.folder / "state").clear()
+        if is_finished(context.folder, context.folder / "model"):
             return
         with process_group(self._device) as device:
             self._train(context, device)
@@ -336,15 +335,11 @@ def _check(parameters: dict[str, Any]) -> None:
         "report_every": 1,
     }
     for name, least in at_least.items():
-        if not parameters[name] >= least:
-            raise RequestError(f"{name} is {parameters[name]}; expected {least} or more")
-    for name in ("learning_rate", "clip_norm", "peak_flops"):
-        value = parameters[name]
-        if value is not None and not 0 < value < math.inf:
-            raise RequestError(f"{name} is {value}; expected more than 0, and finite")
+        check_range("train-lm.v1", {name: parameters[name]}, at_least=least)
+    above_zero = ("learning_rate", "clip_norm", "peak_flops")
+    check_range("train-lm.v1", {name: parameters[name] for name in above_zero}, above=0)
     betas = parameters["betas"]
     if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
         raise RequestError(f"betas are {betas}; expected two numbers in 0…1")
-    for name, weight in parameters["loss_weights"].items():
-        if not 0 <= weight < math.inf:
-            raise RequestError(f"loss_weights.{name} is {weight}; expected 0 or more, and finite")
+    weights = {f"loss_weights.{name}": weight for name, weight in parameters["loss_weights"].items()}
+    check_range("train-lm.v1", weights, at_least=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import chain
 
+from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 from spiritkit_hifigan.config import HifiGanConfig, IstftConfig, SourceName, istft_problems
 
@@ -67,10 +68,7 @@ class Architecture:
             sizes += [self.istft.n_fft, self.istft.hop, self.istft.f0_width, self.istft.f0_per_frame]
         if min(sizes) < 1 or not all([*lists, self.block_dilations]):
             raise RequestError("architecture: expected sizes of 1 or more, and no empty list")
-        if not 0 <= self.duration_dropout < 1:
-            raise RequestError(
-                f"architecture: duration_dropout is {self.duration_dropout}; expected at least 0, less than 1"
-            )
+        check_range("architecture", {"duration_dropout": self.duration_dropout}, at_least=0, below=1)
         problems = []
         pairs = list(zip(self.upsample_rates, self.upsample_kernels, strict=False))
         if len(self.upsample_rates) != len(self.upsample_kernels):
