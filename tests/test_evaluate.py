@@ -225,6 +225,23 @@ def test_items_of_one_id_and_no_items_are_refused(tmp_path: Path, model: LetterM
         evaluated(tmp_path, model, [])
 
 
+def test_figures_of_the_whole_have_no_interval(
+    tmp_path: Path, model: LetterModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = (Metric("accuracy"), Metric("letters", unit="", digits=2), Metric("median", unit="x"))
+    monkeypatch.setattr(Pairs, "metrics", metrics)
+    monkeypatch.setattr(Pairs, "overall", lambda _, results: {"median": float(len(results))})
+    record = evaluated(tmp_path, model, [*PAIRS, ["4", "!", "b"]])
+    assert record["metrics"][2] | {"low": 0} == {
+        "name": "median", "unit": "x", "higher_is_better": True, "digits": 1, "value": 4.0, "low": 0, "high": None,
+        "items": 4,
+    }  # fmt: skip
+    assert "|          4.0 |" in (tmp_path / "results.md").read_text()
+    monkeypatch.setattr(Pairs, "metrics", metrics[:2])
+    with pytest.raises(SpiritkitError, match="task pairs has figures of median, which are none of its metrics"):
+        evaluated(tmp_path, model, PAIRS)
+
+
 class TestEvaluate(StepContract):
     component = "evaluate.v1"
 

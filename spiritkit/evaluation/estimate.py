@@ -20,7 +20,7 @@ class Estimate:
 
     Attributes:
         value: the sum over items divided by the sum of their weights (times 100 for `%`); None without any weight.
-        low: lower end of the 95 % percentile interval over resampled items.
+        low: lower end of the 95 % percentile interval over resampled items; None where items do not count singly.
         high: its upper end.
         items: how many items counted.
     """

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spiritkit.atomic import write_json, write_text
+from spiritkit.checks import check_range
 from spiritkit.errors import InputError, RequestError, SpiritkitError
 from spiritkit.evaluation.results import ResultFile, check_results
 from spiritkit.evaluation.summary import Summary, report, summarize, to_json
@@ -51,9 +52,7 @@ class Evaluate(Step):
         if model and language_model:
             raise RequestError("evaluate.v1: model and language_model are both given; expected one of them at most")
         numbers = {"batch_size": batch_size, "limit": limit, "resamples": resamples}
-        for name, value in numbers.items():
-            if value is not None and value < 1:
-                raise RequestError(f"evaluate.v1: {name} is {value}; expected at least 1")
+        check_range("evaluate.v1", numbers, at_least=1)
         self._tasks = tasks
         self._model, self._language_model = model, language_model
         self._batch_size, self._limit, self._resamples = batch_size, limit, resamples

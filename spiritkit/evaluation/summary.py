@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from spiritkit.errors import InputError
+from spiritkit.errors import InputError, SpiritkitError
 from spiritkit.evaluation.estimate import Estimate, estimate
 from spiritkit.evaluation.tables import cell, score_table
 from spiritkit.interfaces import Metric, Result, Task
@@ -38,12 +38,26 @@ class Summary:
 
 
 def summarize(name: str, task: Task, results: Sequence[Result], *, resamples: int, seed: int) -> Summary:
-    """Figures of all of a task's results."""
+    """Figures of all of a task's results.
+
+    Raises:
+        SpiritkitError: the task has figures of the whole that are not among its metrics.
+    """
+    scored = [result for result in results if result.problem is None]
+    figures = task.overall(scored) if scored else {}
+    unknown = set(figures) - {metric.name for metric in task.metrics}
+    if unknown:
+        raise SpiritkitError(f"task {name} has figures of {', '.join(sorted(unknown))}, which are none of its metrics")
     return Summary(
         name,
         len(results),
         {result.id: result.problem for result in results if result.problem is not None},
-        [estimate(results, metric, resamples=resamples, seed=seed) for metric in task.metrics],
+        [
+            Estimate(metric, float(figures[metric.name]), None, None, len(scored))
+            if metric.name in figures
+            else estimate(results, metric, resamples=resamples, seed=seed)
+            for metric in task.metrics
+        ],
         {system: dict(figures) for system, figures in task.published.items()},
     )
 

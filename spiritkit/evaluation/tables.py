@@ -37,10 +37,12 @@ def heading(metric: Metric) -> str:
 
 
 def cell(estimate: Estimate | None) -> str:
-    """A figure with its interval."""
+    """A figure with its interval, if it has one."""
     if estimate is None or estimate.value is None:
         return NOTHING
     digits = estimate.metric.digits
+    if estimate.low is None:
+        return f"{estimate.value:.{digits}f}"
     return f"{estimate.value:.{digits}f} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
 
 

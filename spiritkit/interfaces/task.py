@@ -14,7 +14,8 @@ from spiritkit.interfaces.speech_text_model import SpeechTextModel
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a task: a sum over items divided by the sum of their weights, such as an accuracy or an error rate.
+    """One figure of a task: a sum over items divided by the sum of their weights, such as an accuracy or an error rate;
+    or one of `Task.overall`.
 
     Attributes:
         name: as the table has it, e.g. `S`, `S raw`, `WER 10-shot`.
@@ -104,6 +105,12 @@ class Task(ABC):
         Returns:
             For each item its result.
         """
+
+    def overall(self, results: Sequence[Result]) -> Mapping[str, float]:
+        """Those metrics that are no quotient of sums over items, such as an entropy or a median, in their units; they
+        have no interval. No item counts for them. Results that have a problem are not among `results`.
+        """
+        return {}
 
     def finish(self, results: Sequence[Result], trial: Trial) -> list[Path]:
         """Write into `trial.folder` what takes all results: predictions, plots. Called again, it writes the same.
