@@ -1,0 +1,1 @@
+"""What units keep of speech (paper, section 4.4)."""

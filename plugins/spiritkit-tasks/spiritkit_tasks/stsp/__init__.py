@@ -1,0 +1,1 @@
+"""Speech-text sentiment preservation (paper, section 4.3)."""

@@ -1,0 +1,76 @@
+"""Classifiers as judges of sentiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from spiritkit.audio import read_audio
+from spiritkit.errors import RequestError
+from spiritkit.interfaces import Classifier
+from spiritkit.types import Audio
+from spiritkit_tasks.stsp.files import EMOTIONS, SENTIMENTS, Modality
+
+#: What classifiers call a sentiment, beside emotions of the paper.
+_KNOWN: dict[str, str] = {**EMOTIONS, **dict(zip(SENTIMENTS, SENTIMENTS, strict=True))}
+
+
+class Judge:
+    """Tells the sentiment of text, or of speech: that of the label that a classifier finds most probable.
+
+    Args:
+        build: gives the classifier, when it is first needed.
+        modality: what it is to judge.
+        labels: label → sentiment, beside `positive`, `happy` and the like, which are known in any case.
+        key: the task's parameters' name for it, for messages.
+    """
+
+    def __init__(self, build: Callable[[], Classifier], modality: Modality, labels: Mapping[str, str], key: str):
+        wrong = sorted(set(labels.values()) - set(SENTIMENTS))
+        if wrong:
+            raise RequestError(f"{key}_labels: has {wrong[0]!r}; expected {', '.join(SENTIMENTS)}")
+        self._build, self._modality, self._key = build, modality, key
+        self._sentiments = {**_KNOWN, **{label.lower(): sentiment for label, sentiment in labels.items()}}
+        self._built: Classifier | None = None
+
+    def sentiments(self, batch: Sequence[str | Audio]) -> list[str]:
+        """The sentiment of each; empty for text without words and for speech without sound.
+
+        Raises:
+            RequestError: the classifier judges the other modality, or has a label that means no sentiment.
+        """
+        classifier = self._classifier
+        heard: list[str | Audio] = []
+        places: list[int] = []
+        for index, one in enumerate(batch):
+            if isinstance(one, Audio):
+                if np.any(one.samples):
+                    places.append(index)
+                    heard.append(read_audio(one, classifier.sample_rate))
+            elif one.strip():
+                places.append(index)
+                heard.append(one)
+        found = [""] * len(batch)
+        if heard:
+            for index, probabilities in zip(places, classifier.classify(heard), strict=True):  # type: ignore[arg-type]
+                label = max(classifier.labels, key=lambda label: probabilities[label])
+                found[index] = self._sentiments[label.lower()]
+        return found
+
+    @property
+    def _classifier(self) -> Classifier:
+        if self._built is None:
+            classifier = self._build()
+            if classifier.modality != self._modality:
+                raise RequestError(
+                    f"{self._key}_classifier judges {classifier.modality}; expected one of {self._modality}"
+                )
+            strange = [label for label in classifier.labels if label.lower() not in self._sentiments]
+            if strange:
+                raise RequestError(
+                    f"{self._key}_classifier has labels {', '.join(strange)}, which say no sentiment; add "
+                    f"'{self._key}_labels: {{{strange[0]}: positive, …}}' ({', '.join(SENTIMENTS)})"
+                )
+            self._built = classifier
+        return self._built
