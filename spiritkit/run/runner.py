@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -79,7 +79,7 @@ class Runner:
                 fingerprints[name] = _recorded(self.folder / name / _DONE) or "not run"
                 continue
             step: Step = build(spec)
-            inputs = self._inputs(spec, fingerprints)
+            inputs = self._inputs(spec, fingerprints, step.reads(list(fingerprints)))
             fingerprints[name] = "decided by the first process"
             if is_main():
                 fingerprints[name] = self._fingerprint(spec, step, {key: fingerprints[key] for key in inputs})
@@ -132,11 +132,15 @@ class Runner:
         (folder / _STARTED).unlink()  # last: a folder with neither would not be known as a run's
         self._say(f"{name}: done in {seconds:.1f} s")
 
-    def _inputs(self, spec: Spec, earlier: Iterable[str]) -> dict[str, Path]:
-        """The earlier steps into whose folders a step's parameters point."""
+    def _inputs(self, spec: Spec, earlier: Iterable[str], read: Collection[str] = ()) -> dict[str, Path]:
+        """The earlier steps that a step reads, and those into whose folders its parameters point."""
         paths = [_as_path(leaf.value) for _, leaf in spec.node.leaves() if isinstance(leaf.value, str)]
         folders = {name: self.folder / name for name in earlier}
-        return {name: folder for name, folder in folders.items() if any(path.is_relative_to(folder) for path in paths)}
+        return {
+            name: folder
+            for name, folder in folders.items()
+            if name in read or any(path.is_relative_to(folder) for path in paths)
+        }
 
     def _fingerprint(self, spec: Spec, step: Step, inputs: dict[str, str]) -> str:
         sections = {key: self._section(key) for key in step.sections}

@@ -11,7 +11,9 @@ from spiritkit.atomic import write_json, write_text
 from spiritkit.audio import write_wav
 from spiritkit.checkpoints import require
 from spiritkit.errors import RequestError
-from spiritkit.interfaces import Context, LanguageModel, Step
+from spiritkit.interfaces import Context, LanguageModel, SpeechTextModel, Step
+from spiritkit.pipeline import Pipeline
+from spiritkit.steps.timing import Timing
 from spiritkit.types import Audio, Generation, Output, Sampling, Speech, Text
 
 _PART = "expected text, {text: …} or {speech: path}"
@@ -20,8 +22,9 @@ _PART = "expected text, {text: …} or {speech: path}"
 class Generate(Step):
     """Continues prompts.
 
-    Writes `N.json` for the Nth prompt (prompt, ids, text, token counts), `N.K.wav` for its Kth span if that is speech,
-    and at the end all of them as `generations.jsonl`.
+    Writes `N.json` for the Nth prompt (prompt, ids, text, tokens of speech), `N.K.wav` for its Kth span if that is
+    speech, and at the end all of them as `generations.jsonl`; and `timing.jsonl` with the seconds that encoding, the
+    language model and the vocoder took for each.
 
     Args:
         prompts: each a text, `{text: …}`, `{speech: path}`, or a list of these for a prompt of several parts.
@@ -32,6 +35,10 @@ class Generate(Step):
         speaker: voice of generated speech; null for the vocoder's default.
         style: style of generated speech; null for the tokens' own, or the vocoder's default.
         language_model: continues the prompts in place of the recipe's, e.g. the one that an earlier step has trained.
+        model: continues the prompts in place of the recipe's parts, e.g. a cascade; its voice is its own.
+
+    Raises:
+        RequestError: a value out of its range; `model` beside `language_model`, `speaker` or `style`.
     """
 
     def __init__(
@@ -45,18 +52,25 @@ class Generate(Step):
         speaker: int | str | None = None,
         style: int | str | None = None,
         language_model: Callable[[], LanguageModel] | None = None,
+        model: Callable[[], SpeechTextModel] | None = None,
     ):
         Sampling(max_new_tokens, temperature, top_p)  # says now what is out of range
         self._prompts = [_prompt(prompt, index) for index, prompt in enumerate(prompts)]
         self._output = output
-        self._language_model = language_model
+        self._language_model, self._model = language_model, model
         self._options: dict[str, Any] = {
             "max_new_tokens": max_new_tokens,
             "temperature": temperature,
             "top_p": top_p,
-            "speaker": speaker,
-            "style": style,
         }
+        voice = {"speaker": speaker, "style": style}
+        if model is None:
+            self._options |= voice
+            return
+        for name, value in {"language_model": language_model, **voice}.items():
+            if value is not None:
+                raise RequestError(f"generate.v1: model takes the place of {name}; expected one of the two")
+        self.sections = ()  # no part of the recipe changes the result
 
     def input_files(self) -> list[Path]:
         """The recordings among the prompts."""
@@ -65,15 +79,17 @@ class Generate(Step):
 
     def run(self, context: Context) -> None:
         """See `Step.run`."""
-        pipeline = context.pipeline
+        model: Any = self._model() if self._model else context.pipeline
         if self._language_model:
-            pipeline = pipeline.with_language_model(self._language_model())
+            model = context.pipeline.with_language_model(self._language_model())
+        timing = Timing(context.folder / "timing.jsonl")
         for index, prompt in enumerate(context.progress(self._prompts, unit="prompt")):
             path = context.folder / f"{index}.json"
             if path.exists():
                 continue
-            generation = pipeline.generate(prompt, output=self._output, seed=context.seed + index, **self._options)
-            write_json(path, _record(index, prompt, generation, context.folder))
+            generation = model.generate(prompt, output=self._output, seed=context.seed + index, **self._options)
+            timing.add(index, generation.seconds)
+            write_json(path, _record(index, prompt, generation, model, context.folder))
         records = [
             json.loads((context.folder / f"{index}.json").read_text(encoding="utf-8"))
             for index in range(len(self._prompts))
@@ -102,13 +118,17 @@ def _prompt(given: Any, index: int) -> list[Text | Speech]:
     return parts
 
 
-def _record(index: int, prompt: list[Text | Speech], generation: Generation, folder: Path) -> dict[str, Any]:
+def _record(
+    index: int, prompt: list[Text | Speech], generation: Generation, model: SpeechTextModel, folder: Path
+) -> dict[str, Any]:
     spans: list[dict[str, Any]] = []
     for number, span in enumerate(generation.spans):
         if isinstance(span, Text):
             spans.append({"text": span.text})
             continue
         spans.append({"n_tokens": len(span.tokens) if span.tokens is not None else 0})
+        if span.tokens is not None and isinstance(model, Pipeline):
+            spans[-1]["tokens"] = model.to_string(span.tokens)
         if isinstance(span.audio, Audio) and span.audio.samples.size:  # pitch and style alone are silent
             name = f"{index}.{number}.wav"
             write_wav(folder / name, span.audio)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
+from spiritkit.atomic import write_text
 from spiritkit.audio import write_wav
 from spiritkit.errors import SpiritkitError
 from spiritkit.interfaces import Context, Step
@@ -14,7 +16,8 @@ from spiritkit.steps.files import audio_files
 class Resynthesize(Step):
     """Encodes audio files and speaks them again: what the units keep of the sound (paper, section 4.4).
 
-    Writes `NAME.wav` for each file.
+    Writes `NAME.wav` for each file, and `resynthesized.jsonl`, a line for each: `name`, `path`, `speech` (the WAV file)
+    and `durations`.
 
     Args:
         audio: files, folders and patterns.
@@ -55,6 +58,15 @@ class Resynthesize(Step):
             speech = units if self._durations == "given" else context.pipeline.to_tokens(units)
             audio = context.pipeline.decode(speech, speaker=self._speaker, style=self._style, seed=context.seed)
             write_wav(context.folder / f"{name}.wav", audio)
+        lines = [
+            {"name": name, "path": str(path), "speech": f"{name}.wav", "durations": self._durations}
+            for name, path in files.items()
+            if (context.folder / f"{name}.wav").exists()
+        ]
+        write_text(
+            context.folder / "resynthesized.jsonl",
+            "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines),
+        )
         if failed:
             raise SpiritkitError(
                 f"{len(failed)} of {len(files)} files could not be encoded; the others are in {context.folder}:\n"

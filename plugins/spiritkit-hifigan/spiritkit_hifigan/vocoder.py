@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import torch
 
 from spiritkit import devices
 from spiritkit.checkpoints import resolve
-from spiritkit.errors import RequestError
+from spiritkit.errors import InputError, RequestError
 from spiritkit.interfaces import Vocoder
 from spiritkit.types import Audio, Tokens, Units
+from spiritkit_hifigan.carry import CarryForward
 from spiritkit_hifigan.durations import Durations
 from spiritkit_hifigan.names import Names
 from spiritkit_hifigan.network import Network
@@ -149,6 +153,31 @@ class HifiGan(Vocoder):
             with torch.inference_mode():
                 audios.append(Audio(open_one().push(one, last=True), self.sample_rate))
         return audios
+
+    def frames(self, tokens: Tokens) -> Units:
+        """Each unit for as many frames as the duration predictor gives it, with the pitch and style of the tokens that
+        hold there, at the rate of the frames. Streams of which there is no token are left out.
+
+        Raises:
+            InputError: a code that the network does not know.
+        """
+        unit, *others = self.accepts
+        specs = {spec.name: spec for spec in tokens.specs}
+        present = [unit, *(name for name in others if name in specs and len(tokens[name]))]
+        if unit not in specs:
+            return Units((), {})
+        rows = CarryForward(unit, tuple(present[1:])).push(tokens, last=True)
+        if len(rows) and (code := int(rows[:, 0].max())) >= self._config.units:
+            raise InputError(f"stream {unit!r} has code {code}; this vocoder knows 0…{self._config.units - 1}")
+        with torch.inference_mode():
+            durations = Durations(self._predictor, self._table).push(rows[:, 0], last=True)
+        rows = np.repeat(rows, durations, axis=0)
+        rate = Fraction(self.sample_rate, self._config.hop)
+        return Units(
+            tuple(replace(specs[name], rate=rate, deduplicate=True) for name in present),
+            {name: rows[:, column] for column, name in enumerate(present)},
+            {name: tokens.source[name] for name in present if name in tokens.source},
+        )
 
     def decode_stream(
         self,
