@@ -37,6 +37,12 @@ def spiritkit_components() -> list[Component]:
                 ("text-only.v1", "text_only:TextOnly", "the whole as text"),
             )
         ],
+        Component(
+            "speech_text_model",
+            "cascade.v1",
+            "spiritkit.cascade:Cascade",
+            "recognizer → text model → synthesizer",
+        ),
         Component("step", "tokenize.v1", "spiritkit.steps.tokenize:Tokenize", "audio files → units and token strings"),
         Component(
             "step", "resynthesize.v1", "spiritkit.steps.resynthesize:Resynthesize", "audio files → units → audio files"
@@ -48,10 +54,25 @@ def spiritkit_components() -> list[Component]:
             "spiritkit.training.lm.train_lm:TrainLM",
             "prepared data → a trained language model",
         ),
+        *[
+            Component("task", name, f"spiritkit.evaluation.likelihood.{target}", summary)
+            for name, target, summary in (
+                ("swuggy.v1", "swuggy:SWuggy", "words against non-words, spoken and written"),
+                ("sblimp.v1", "sblimp:SBlimp", "grammatical sentences against ungrammatical ones, spoken and written"),
+                (
+                    "storycloze.v1",
+                    "storycloze:StoryCloze",
+                    "right endings of stories against wrong ones",
+                ),
+                ("salmon.v1", "salmon:Salmon", "recordings whose speaker, mood, noise or room fits"),
+            )
+        ],
         Component(
             "step", "evaluate.v1", "spiritkit.evaluation.evaluate:Evaluate", "tasks → figures with intervals, tables"
         ),
         Component("step", "generate.v1", "spiritkit.steps.generate:Generate", "prompts → text and speech"),
+        Component("step", "report.v1", "spiritkit.report.step:Report", "what earlier steps made → an HTML page"),
+        Component("panel", "words.v1", "spiritkit.report.words:Words", "words, given or heard, with their times"),
     ]
 
 

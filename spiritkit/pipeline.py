@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 
 from spiritkit import provenance
 from spiritkit.audio import Recording
-from spiritkit.errors import InputError, RequestError, SpiritkitError
+from spiritkit.errors import RequestError, SpiritkitError
 from spiritkit.interfaces import LanguageModel, Serializer, SpeechTextModel, TextTokenizer, UnitTokenizer, Vocoder
 from spiritkit.types import (
     Audio,
@@ -26,6 +28,7 @@ from spiritkit.types import (
     Text,
     Tokens,
     Units,
+    prompt_parts,
 )
 from spiritkit.vocabulary import Run, Vocabulary, first_spelling
 
@@ -161,7 +164,7 @@ class Pipeline(SpeechTextModel):
         has_text = self._parts.text_tokenizer is not None
         vocabulary = Vocabulary.from_blocks(
             self._parts.blocks,
-            specs=self.specs,
+            specs=self.specs if self.has_tokenizers else (),  # a model of text alone has none
             text_size=self.text_tokenizer.size if has_text else None,
             pad_to_multiple_of=self._parts.pad_to_multiple_of,
             bos=self._parts.bos,
@@ -180,6 +183,16 @@ class Pipeline(SpeechTextModel):
     def has_text_tokenizer(self) -> bool:
         """Whether the recipe has a text tokenizer, without which there is speech only."""
         return self._parts.text_tokenizer is not None
+
+    @property
+    def has_tokenizers(self) -> bool:
+        """Whether the recipe has tokenizers, without which sound cannot be encoded."""
+        return bool(self._parts.tokenizers)
+
+    @property
+    def has_vocoder(self) -> bool:
+        """Whether the recipe has a vocoder, without which speech stays silent."""
+        return self._parts.vocoder is not None
 
     # -- audio → units → tokens → ids ---------------------------------------------------------------------------------
 
@@ -352,15 +365,29 @@ class Pipeline(SpeechTextModel):
             speech = self.to_units(speech)
         return self.vocoder.decode([speech], speaker=speaker, style=style, seed=seed)[0]
 
+    def frames(self, tokens: Tokens) -> Units | None:
+        """The frames that `decode` makes of tokens, which tell when each is heard; None if the vocoder does not say."""
+        return self.to_units(tokens) if self.vocoder.needs_units else self.vocoder.frames(tokens)
+
     # -- the language model -------------------------------------------------------------------------------------------
 
     def prompt(self, prompt: Prompt, output: Output = "any") -> tuple[str, list[int]]:
         """A prompt as string and ids (paper, section 3.2, and as the released code does).
 
         A marker goes before each run of one modality, and once more at the end if the wanted output differs from the
-        last. The whole is encoded as one sequence, `<s>` first.
+        last. A part that names a marker of its own has that one before it. The whole is encoded as one sequence, `<s>`
+        first.
         """
         return self._prompt(self._encoded([prompt])[0], output)
+
+    @property
+    def context_length(self) -> int:
+        """See `SpeechTextModel`."""
+        return self.language_model.context_length
+
+    def prompt_length(self, prompt: Prompt, output: Output = "any") -> int:
+        """See `SpeechTextModel`."""
+        return len(self.prompt(prompt, output)[1])
 
     def generate(
         self,
@@ -415,13 +442,26 @@ class Pipeline(SpeechTextModel):
         stop_ids = () if eos_id is None else (eos_id,)
         seeds = [seed + row for row in range(len(prompts))] if isinstance(seed, int) else seed
         sampling = Sampling(max_new_tokens, temperature, top_p, 0, stop_ids, tuple(seeds))
-        encoded = [self._prompt(parts, output) for parts in self._model_input(prompts)]
-        constraint = self.vocabulary.constraint(output, stop_ids)
-        continuations = self.language_model.generate_batch([ids for _, ids in encoded], constraint, sampling)
+        constraint, model = self.vocabulary.constraint(output, stop_ids), self.language_model  # built before it counts
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "encode"):
+            encoded = [self._prompt(parts, output) for parts in self._model_input(prompts)]
+        with _timed(seconds, "language_model"):
+            continuations = model.generate_batch([ids for _, ids in encoded], constraint, sampling)
         return [
-            Generation(string, ids, new_ids, self.spans(new_ids, speaker=speaker, style=style, seed=own_seed))
+            self._generation(string, ids, new_ids, seconds, speaker=speaker, style=style, seed=own_seed)
             for (string, ids), new_ids, own_seed in zip(encoded, continuations, seeds, strict=True)
         ]
+
+    def _generation(
+        self, string: str, ids: list[int], new_ids: list[int], seconds: Mapping[str, float], **wishes: Any
+    ) -> Generation:
+        if self.has_vocoder and any(id >= self.vocabulary.text_size for id in new_ids):
+            _ = self.vocoder  # built before its time counts
+        own = dict(seconds)
+        with _timed(own, "vocoder"):
+            spans = self.spans(new_ids, **wishes)
+        return Generation(string, ids, new_ids, spans, own)
 
     def spans(
         self,
@@ -444,7 +484,7 @@ class Pipeline(SpeechTextModel):
                 continue
             tokens = self.vocabulary.tokens(run, self.sources)
             audio = None
-            if self._parts.vocoder:
+            if self.has_vocoder:
                 audio = self.decode(tokens, speaker=speaker, style=style, seed=seed)
             spans.append(Speech(audio, tokens))
         return spans
@@ -464,7 +504,8 @@ class Pipeline(SpeechTextModel):
         for before, after in zip(inputs, inputs, strict=True):
             if not after:
                 raise RequestError("the continuation to score is empty")
-            contexts.append(self._prompt(before, "text" if isinstance(after[0], Text) else "speech")[1])
+            modality: Output = "text" if isinstance(after[0], Text) else "speech"
+            contexts.append(self._prompt(before, modality, after[0].marker)[1])
             wholes.append(self._prompt(before + after, "any")[1])
         scores = []
         for context, whole, values in zip(contexts, wholes, self.language_model.score(wholes), strict=True):
@@ -476,19 +517,19 @@ class Pipeline(SpeechTextModel):
 
     def _encoded(self, prompts: Iterable[Prompt]) -> list[list[Text | Speech]]:
         """Prompts as lists, all their recordings encoded together, and one that occurs again only once."""
-        given = [_parts_of(prompt) for prompt in prompts]
+        given = [prompt_parts(prompt) for prompt in prompts]
         sounds = {
             _identity(part.audio): part.audio
             for parts in given
             for part in parts
             if isinstance(part, Speech) and part.tokens is None and part.audio is not None
         }
-        units = self.encode_batch(list(sounds.values()))
+        units = self.encode_batch(list(sounds.values())) if sounds else []
         tokens = {key: self.to_tokens(one) for key, one in zip(sounds, units, strict=True)}
         return [
             [
                 replace(part, tokens=tokens[_identity(part.audio)])
-                if isinstance(part, Speech) and part.tokens is None
+                if isinstance(part, Speech) and part.tokens is None and part.audio is not None
                 else part
                 for part in parts
             ]
@@ -503,10 +544,17 @@ class Pipeline(SpeechTextModel):
                 self._check_source("language_model", self.language_model, part.tokens.source)
         return encoded
 
-    def _prompt(self, parts: Sequence[Text | Speech], output: Output) -> tuple[str, list[int]]:
-        runs = [Run("text", part.text) if isinstance(part, Text) else Run("speech", part.tokens) for part in parts]
+    def _prompt(
+        self, parts: Sequence[Text | Speech], output: Output, marker: str | None = None
+    ) -> tuple[str, list[int]]:
+        runs = [
+            Run("text", part.text if part.text or part.marker is None else None, part.marker)
+            if isinstance(part, Text)
+            else Run("speech", part.tokens, part.marker)
+            for part in parts
+        ]
         if output != "any":
-            runs.append(Run(output, None))
+            runs.append(Run(output, None, marker))
         pieces = self.vocabulary.pieces(runs)
         tokenizer = self.text_tokenizer if self.has_text_tokenizer else None
         return self.vocabulary.written(pieces), self.vocabulary.assemble(pieces, tokenizer).tolist()
@@ -530,16 +578,12 @@ class _Counter(Iterable[tuple[int, T]]):
         self.exhausted = True
 
 
-def _parts_of(prompt: Prompt) -> list[Text | Speech]:
-    """A prompt as a list."""
-    parts: list[Text | Speech] = []
-    if not isinstance(prompt, Text | Speech | str | Sequence):
-        raise InputError(f"a prompt is a {type(prompt).__name__}; expected Text, Speech, a string or a list of these")
-    for part in [prompt] if isinstance(prompt, Text | Speech | str) else prompt:
-        if not isinstance(part, Text | Speech | str):
-            raise InputError(f"a prompt part is a {type(part).__name__}; expected Text, Speech or a string")
-        parts.append(Text(part) if isinstance(part, str) else part)
-    return parts
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Note how long a stage takes."""
+    started = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - started
 
 
 def _identity(audio: Path | str | Audio | None) -> str | int:

@@ -222,9 +222,16 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Text:
-    """Words as a prompt part, or as a span that a model wrote. Text that looks like a token stays text."""
+    """Words as a prompt part, or as a span that a model wrote. Text that looks like a token stays text.
+
+    Attributes:
+        text: the words.
+        marker: in a prompt, role of the marker before it, e.g. `asr` for `[ASR]`; None for that of text, which is
+            written only where the modality changes. Without words it asks for what the marker announces.
+    """
 
     text: str
+    marker: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -238,13 +245,15 @@ class Speech:
     Attributes:
         audio: a path or `Audio`. None in a generated span when the recipe has no vocoder.
         tokens: the span's tokens, where they are known already: then the audio is not encoded again.
+        marker: as in `Text`, e.g. `tts` for `[TTS]`; with it there may be neither audio nor tokens.
     """
 
     audio: Path | str | Audio | None = None
     tokens: Tokens | None = None
+    marker: str | None = None
 
     def __post_init__(self) -> None:
-        if self.audio is None and self.tokens is None:
+        if self.audio is None and self.tokens is None and self.marker is None:
             raise InputError("Speech takes audio (a path or Audio) or tokens; got neither")
         if not isinstance(self.audio, Path | str | Audio | None):
             raise InputError(
@@ -256,6 +265,22 @@ class Speech:
 PromptPart = Text | Speech | str
 #: What a model continues: parts of text and speech in order, or a single one.
 Prompt = PromptPart | Sequence[PromptPart]
+
+
+def prompt_parts(prompt: Prompt) -> list[Text | Speech]:
+    """A prompt as a list.
+
+    Raises:
+        InputError: it, or a part of it, is something else.
+    """
+    parts: list[Text | Speech] = []
+    if not isinstance(prompt, Text | Speech | str | Sequence):
+        raise InputError(f"a prompt is a {type(prompt).__name__}; expected Text, Speech, a string or a list of these")
+    for part in [prompt] if isinstance(prompt, Text | Speech | str) else prompt:
+        if not isinstance(part, Text | Speech | str):
+            raise InputError(f"a prompt part is a {type(part).__name__}; expected Text, Speech or a string")
+        parts.append(Text(part) if isinstance(part, str) else part)
+    return parts
 
 
 @dataclass(frozen=True)
@@ -321,12 +346,15 @@ class Generation:
         prompt_ids: the prompt as the model saw it.
         new_ids: what the model produced, with the `</s>` that ended it, if one did.
         spans: `new_ids` split at every change of modality: `Text` and `Speech` in order.
+        seconds: stage → how long it took, as far as the model tells; a pipeline: `encode` (sound → tokens → ids),
+            `language_model`, `vocoder`, where the first two are those of all prompts that were run together.
     """
 
     prompt_string: str
     prompt_ids: list[int]
     new_ids: list[int]
     spans: list[Text | Speech]
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def text(self) -> str:

@@ -20,9 +20,9 @@ import pytest
 import torch
 
 import spiritkit.cli.new_plugin
-from spiritkit import Constraint, testing
+from spiritkit import Constraint, Score, Speech, testing
 from spiritkit.errors import SpiritkitError
-from spiritkit.interfaces import F0, INTERFACES, Span
+from spiritkit.interfaces import F0, Clip, Label, Labels, Metric, Result, Span, Track
 from spiritkit.types import Audio, Sampling, StreamSpec, Tokens, Units
 from spiritkit.utterances import Alignment, Utterance
 
@@ -37,13 +37,13 @@ def part(kind: str) -> Any:
     return module.Part
 
 
-Tokenizer, Quantizer, Extractor, Serializer, Text, Model, Vocoder, Step = map(
-    part,
-    [kind for kind in INTERFACES if kind not in ("corpus", "aligner", "span_policy")],
-)
-Policy = part("span_policy")
-Aligner = part("aligner")
-Corpus = part("corpus")
+Tokenizer, Quantizer, Extractor, Serializer = map(part, ("unit_tokenizer", "quantizer", "f0_extractor", "serializer"))
+Text, Model, Vocoder, Step = map(part, ("text_tokenizer", "language_model", "vocoder", "step"))
+Policy, Aligner, Corpus = map(part, ("span_policy", "aligner", "corpus"))
+Recognizer, Synthesizer, Classifier = map(part, ("recognizer", "synthesizer", "classifier"))
+Both = part("speech_text_model")
+Panel = part("panel")
+Quiz = part("task")
 AUDIO = [str(Path(__file__).parent / "conformance" / "vibrato.wav")]
 SPECS = (StreamSpec("hubert", 40, Fraction(25), True),)
 
@@ -328,6 +328,12 @@ class NeedsEveryStream(Vocoder):
         return super()._samples(speech)
 
 
+class Ahead(Vocoder):
+    def frames(self, tokens: Tokens) -> Units:
+        frames = super().frames(tokens)
+        return Units(frames.specs, {name: codes[1:] for name, codes in frames.items()})
+
+
 class ReallySlow(Step):
     def __init__(self, *, audio: list[str]):
         time.sleep(0.2)
@@ -367,6 +373,7 @@ case(testing.VocoderContract, AnyVoice, "test_unknown_speakers_are_refused")
 case(testing.VocoderContract, Slow, "test_units_last_as_long_as_they_say")
 case(testing.VocoderContract, Hoarse, "test_results_depend_on_nothing_else")
 case(testing.VocoderContract, NeedsEveryStream, "test_missing_streams_take_defaults")
+case(testing.VocoderContract, Ahead, "test_frames_sound_as_their_tokens")
 case(testing.StepContract, Step, audio=AUDIO)
 case(testing.StepContract, ReallySlow, "test_constructor_is_cheap", audio=AUDIO)
 case(testing.StepContract, Lazy, "test_the_result_is_whole_and_stays", audio=AUDIO)
@@ -552,3 +559,447 @@ case(testing.CorpusContract, NoTable, "test_input_files_are_there")
 case(testing.CorpusContract, Traceback, "test_sound_is_read_or_the_reason_is_told")
 case(testing.CorpusContract, Early, "test_sound_is_read_or_the_reason_is_told")
 case(testing.CorpusContract, Local, "test_utterances_can_be_sent_to_other_processes")
+
+
+# -- recognizers, synthesizers, classifiers ---------------------------------------------------------------------------
+
+
+class Breathless(Recognizer):
+    """Hears the first 30 seconds, in a batch."""
+
+    def transcribe(self, audios: Any) -> list[str]:
+        longest = 30 * 16_000 if len(audios) > 1 else None
+        return super().transcribe([Audio(audio.samples[:longest], 16_000) for audio in audios])
+
+
+class PadsToTheLongest(Recognizer):
+    def transcribe(self, audios: Any) -> list[str]:
+        longest = max([len(audio.samples) for audio in audios], default=0)
+        wrapped = [np.pad(audio.samples, (0, longest - len(audio.samples)), mode="reflect") for audio in audios]
+        return super().transcribe([Audio(samples, 16_000) for samples in wrapped])
+
+
+class Deaf(Recognizer):
+    def transcribe(self, audios: Any) -> list[str]:
+        return ["" for _ in audios]
+
+
+class HearsThings(Recognizer):
+    def transcribe(self, audios: Any) -> list[str]:
+        return [text or "Thank you." for text in super().transcribe(audios)]
+
+
+class AnyRate(Recognizer):
+    def transcribe(self, audios: Any) -> list[str]:
+        return super().transcribe([Audio(audio.samples.reshape(-1), 16_000) for audio in audios])
+
+
+class Wavering(Recognizer):
+    def transcribe(self, audios: Any) -> list[str]:
+        self._hz = 150 + 400 * float(np.random.rand())
+        return super().transcribe(audios)
+
+
+class Loudest(Recognizer):
+    """Brings sounds to one level, in place."""
+
+    def transcribe(self, audios: Any) -> list[str]:
+        for audio in audios:
+            audio.samples[...] /= max(np.abs(audio.samples).max(initial=1e-3), 1e-3)
+        return super().transcribe(audios)
+
+
+class Mumbles(Synthesizer):
+    """All texts of a batch last as long as the longest."""
+
+    def speak(self, texts: Any, speaker: Any = None, seed: int = 0) -> list[Audio]:
+        audios = super().speak(texts, speaker, seed)
+        longest = max([len(audio.samples) for audio in audios], default=0)
+        return [Audio(np.pad(audio.samples, (0, longest - len(audio.samples))), 16_000) for audio in audios]
+
+
+class Mute(Synthesizer):
+    def speak(self, texts: Any, speaker: Any = None, seed: int = 0) -> list[Audio]:
+        return [Audio(0 * audio.samples, 16_000) for audio in super().speak(texts, speaker, seed)]
+
+
+class Breathes(Synthesizer):
+    """There is sound where nothing is said."""
+
+    def speak(self, texts: Any, speaker: Any = None, seed: int = 0) -> list[Audio]:
+        return [Audio(np.append(audio.samples, 0.0), 16_000) for audio in super().speak(texts, speaker, seed)]
+
+
+class OneVoice(Synthesizer):
+    def speak(self, texts: Any, speaker: Any = None, seed: int = 0) -> list[Audio]:
+        super().speak(texts[:1], speaker)
+        return super().speak(texts)
+
+
+class AnySpeaker(Synthesizer):
+    def speak(self, texts: Any, speaker: Any = None, seed: int = 0) -> list[Audio]:
+        return super().speak(texts, speaker if speaker in (None, 0, 1, *self.speakers) else None)
+
+
+class Rasping(Synthesizer):
+    def speak(self, texts: Any, speaker: Any = None, seed: int = 0) -> list[Audio]:
+        audios = super().speak(texts, speaker, seed)
+        return [Audio(audio.samples * (1 + 0.1 * np.random.rand(len(audio.samples))), 16_000) for audio in audios]
+
+
+class Twice(Synthesizer):
+    speakers = ("bass", "bass")
+
+
+class Odds(Classifier):
+    """Not probabilities, but how much more likely one is than the other."""
+
+    def classify(self, batch: Any) -> list[dict[str, float]]:
+        found = super().classify(batch)
+        return [{"soft": 1.0, "loud": each["loud"] / max(each["soft"], 1e-9)} for each in found]
+
+
+class Best(Classifier):
+    """Names the best label only."""
+
+    def classify(self, batch: Any) -> list[dict[str, float]]:
+        return [{max(each, key=lambda label: each[label]): 1.0} for each in super().classify(batch)]
+
+
+class Relative(Classifier):
+    """Compares with the loudest of the batch."""
+
+    def classify(self, batch: Any) -> list[dict[str, float]]:
+        peak = max([float(np.abs(audio.samples).max(initial=1e-9)) for audio in batch], default=1.0)
+        return super().classify([Audio(audio.samples / peak, audio.sample_rate) for audio in batch])
+
+
+class Certain(Classifier):
+    def classify(self, batch: Any) -> list[dict[str, float]]:
+        return [{"soft": 0.0, "loud": 1.0} for _ in super().classify(batch)]
+
+
+class NeedsSound(Classifier):
+    def classify(self, batch: Any) -> list[dict[str, float]]:
+        assert all(len(audio.samples) for audio in batch)
+        return super().classify(batch)
+
+
+class FirstChannel(Classifier):
+    def classify(self, batch: Any) -> list[dict[str, float]]:
+        return super().classify([Audio(np.atleast_2d(audio.samples)[0], 16_000) for audio in batch])
+
+
+class Moody(Classifier):
+    def classify(self, batch: Any) -> list[dict[str, float]]:
+        self._level = -25 + 5 * float(np.random.rand())
+        return super().classify(batch)
+
+
+class OneLabel(Classifier):
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return ("loud", "loud")
+
+
+case(testing.RecognizerContract, Recognizer)
+case(testing.RecognizerContract, Breathless, "test_a_batch_is_as_its_recordings_alone")
+case(testing.RecognizerContract, PadsToTheLongest, "test_a_batch_is_as_its_recordings_alone")
+case(testing.RecognizerContract, Deaf, "test_a_batch_is_as_its_recordings_alone")
+case(testing.RecognizerContract, HearsThings, "test_short_and_silent_recordings")
+case(testing.RecognizerContract, AnyRate, "test_other_audio_is_refused")
+case(testing.RecognizerContract, Wavering, "test_words_depend_on_nothing_else")
+case(testing.RecognizerContract, Loudest, "test_words_depend_on_nothing_else")
+case(testing.SynthesizerContract, Synthesizer)
+case(testing.SynthesizerContract, Mumbles, "test_a_batch_is_as_its_texts_alone")
+case(testing.SynthesizerContract, Mute, "test_a_batch_is_as_its_texts_alone")
+case(testing.SynthesizerContract, Breathes, "test_nothing_to_say_is_no_sound")
+case(testing.SynthesizerContract, OneVoice, "test_speakers_have_names_and_numbers")
+case(testing.SynthesizerContract, AnySpeaker, "test_unknown_speakers_are_refused")
+case(testing.SynthesizerContract, Rasping, "test_sound_depends_on_nothing_else")
+case(testing.SynthesizerContract, Twice, "test_properties")
+case(testing.ClassifierContract, Classifier)
+case(testing.ClassifierContract, OneLabel, "test_properties")
+case(testing.ClassifierContract, Odds, "test_probabilities")
+case(testing.ClassifierContract, Best, "test_probabilities")
+case(testing.ClassifierContract, Relative, "test_a_batch_is_as_its_examples_alone")
+case(testing.ClassifierContract, Certain, "test_a_batch_is_as_its_examples_alone")
+case(testing.ClassifierContract, NeedsSound, "test_probabilities")
+case(testing.ClassifierContract, FirstChannel, "test_other_audio_is_refused")
+case(testing.ClassifierContract, Moody, "test_probabilities_depend_on_nothing_else")
+
+
+# -- speech-text models -----------------------------------------------------------------------------------------------
+
+
+class Rambling(Both):
+    """Gives more than it is asked for."""
+
+    def generate(self, prompt: Any, output: Any = "any", **wishes: Any) -> Any:
+        wishes["max_new_tokens"] = wishes.get("max_new_tokens", 200) + 1
+        return super().generate(prompt, output, **wishes)
+
+
+class Miscounts(Both):
+    """Counts parts, not tokens."""
+
+    def prompt_length(self, prompt: Any, output: Any = "any") -> int:
+        return len(prompt)
+
+
+class WritesOnly(Both):
+    def generate(self, prompt: Any, output: Any = "any", **wishes: Any) -> Any:
+        return super().generate(prompt, "text" if output == "speech" else output, **wishes)
+
+
+class Capricious(Both):
+    def generate(self, prompt: Any, output: Any = "any", **wishes: Any) -> Any:
+        return super().generate(prompt, output, **{**wishes, "seed": int(np.random.randint(1 << 30))})
+
+
+class Constant(Both):
+    def generate(self, prompt: Any, output: Any = "any", **wishes: Any) -> Any:
+        return super().generate(prompt, output, **{**wishes, "seed": 0})
+
+
+class NeverGreedy(Both):
+    def generate(self, prompt: Any, output: Any = "any", **wishes: Any) -> Any:
+        return super().generate(prompt, output, **{**wishes, "temperature": wishes.get("temperature", 1.0) or 0.5})
+
+
+class FirstSeed(Both):
+    def generate_batch(self, prompts: Any, output: Any = "any", *, seed: Any = 0, **wishes: Any) -> Any:
+        first = seed if isinstance(seed, int) else seed[0]
+        return [self.generate(prompt, output, seed=first, **wishes) for prompt in prompts]
+
+
+class OnlyAudio(Both):
+    def generate(self, prompt: Any, output: Any = "any", **wishes: Any) -> Any:
+        parts = prompt if isinstance(prompt, list) else [prompt]
+        if any(isinstance(one, Speech) and not isinstance(one.audio, Audio) for one in parts):
+            raise KeyError("audio")
+        return super().generate(prompt, output, **wishes)
+
+
+class Obliging(Both):
+    def generate(self, prompt: Any, output: Any = "any", **wishes: Any) -> Any:
+        return super().generate(prompt, output if output in ("text", "speech") else "any", **wishes)
+
+
+class Likelihoods(Both):
+    def score(self, prompt: Any, continuation: Any) -> Score:
+        found = super().score(prompt, continuation)
+        return Score(-found.log_probability, found.n_tokens)
+
+
+class NeedsAPrompt(Both):
+    def score(self, prompt: Any, continuation: Any) -> Score:
+        assert prompt
+        return super().score(prompt, continuation)
+
+
+class Comparing(Both):
+    """Scores how much better a continuation is than the best of its batch."""
+
+    def score_batch(self, pairs: Any) -> list[Score]:
+        found = super().score_batch(pairs)
+        best = max([score.log_probability for score in found], default=0.0)
+        return [Score(score.log_probability - best, score.n_tokens) for score in found]
+
+
+class ScoresNothing(Both):
+    def score(self, prompt: Any, continuation: Any) -> Score:
+        return super().score(prompt, continuation) if continuation else Score(0.0, 1)
+
+
+case(testing.SpeechTextModelContract, Both)
+case(testing.SpeechTextModelContract, Rambling, "test_a_generation_is_whole")
+case(testing.SpeechTextModelContract, Rambling, "test_none_asked_for_is_none")
+case(testing.SpeechTextModelContract, Miscounts, "test_lengths_are_known_beforehand")
+case(testing.SpeechTextModelContract, WritesOnly, "test_a_generation_is_whole")
+case(testing.SpeechTextModelContract, Capricious, "test_a_seed_decides")
+case(testing.SpeechTextModelContract, Constant, "test_a_seed_decides")
+case(testing.SpeechTextModelContract, NeverGreedy, "test_temperature_0_draws_nothing")
+case(testing.SpeechTextModelContract, FirstSeed, "test_a_batch_is_as_its_prompts_alone")
+case(testing.SpeechTextModelContract, OnlyAudio, "test_a_recording_is_a_file_or_audio")
+case(testing.SpeechTextModelContract, Obliging, "test_wrong_wishes_are_refused")
+case(testing.SpeechTextModelContract, Likelihoods, "test_scores_are_log_probabilities")
+case(testing.SpeechTextModelContract, NeedsAPrompt, "test_scores_are_log_probabilities")
+case(testing.SpeechTextModelContract, Comparing, "test_a_batch_of_scores_is_as_its_pairs_alone")
+case(testing.SpeechTextModelContract, ScoresNothing, "test_nothing_cannot_be_scored")
+
+
+# -- tasks ------------------------------------------------------------------------------------------------------------
+
+
+class ReadsAtOnce(Quiz):
+    def __init__(self):
+        time.sleep(0.2)
+        super().__init__()
+
+
+class Renowned(Quiz):
+    published = {"Somebody": {"accuracy": "80.3"}}  # noqa: RUF012
+
+
+class NamesNoTable(Quiz):
+    def input_files(self) -> list[Path]:
+        return [Path("there is no such table")]
+
+
+class Numbered(Quiz):
+    """The same id twice."""
+
+    def items(self) -> list[Any]:
+        return [replace(item, id=str(int(item.id) // 2)) for item in super().items()]
+
+
+class Sampled(Quiz):
+    def items(self) -> list[Any]:
+        items = super().items()
+        return [items[i] for i in np.random.permutation(len(items))]
+
+
+class SkipsOne(Quiz):
+    """Has no result for an item."""
+
+    def evaluate(self, model: Any, items: Any, trial: Any) -> Any:
+        return [result for result in super().evaluate(model, items, trial) if result.id != "1"]
+
+
+class CountsMore(Quiz):
+    """Counts for a figure that is not among its metrics."""
+
+    def evaluate(self, model: Any, items: Any, trial: Any) -> Any:
+        for result in super().evaluate(model, items, trial):
+            yield replace(result, counts={**result.counts, "F1": (1, 1)})
+
+
+class NeverCounts(Quiz):
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return (*super().metrics, Metric("F1"))
+
+
+class KeepsArrays(Quiz):
+    def evaluate(self, model: Any, items: Any, trial: Any) -> Any:
+        for result in super().evaluate(model, items, trial):
+            yield replace(result, details={"scores": np.zeros(2)})
+
+
+class Curve(Quiz):
+    """Marks relative to the best of the batch."""
+
+    def evaluate(self, model: Any, items: Any, trial: Any) -> Any:
+        results = list(super().evaluate(model, items, trial))
+        best = max([result.details["forth"] for result in results if result.details], default=0.0)
+        for result in results:
+            yield replace(result, counts={"accuracy": (best - result.details["forth"], 1)}) if result.counts else result
+
+
+class Tosses(Quiz):
+    """A coin decides."""
+
+    def evaluate(self, model: Any, items: Any, trial: Any) -> Any:
+        for result in super().evaluate(model, items, trial):
+            yield Result(result.id, {"accuracy": (float(np.random.rand()), 1)})
+
+
+class GivesUp(Quiz):
+    """Raises what the model raises."""
+
+    def evaluate(self, model: Any, items: Any, trial: Any) -> Any:
+        for result in super().evaluate(model, items, trial):
+            if result.problem:
+                raise SpiritkitError(result.problem)
+            yield result
+
+
+class Forgives(Quiz):
+    """Counts an item that the model could not answer as wrong."""
+
+    def evaluate(self, model: Any, items: Any, trial: Any) -> Any:
+        for result in super().evaluate(model, items, trial):
+            yield Result(result.id, {"accuracy": (0, 1)}) if result.problem else result
+
+
+class Diary(Quiz):
+    """Appends to what it has written."""
+
+    def finish(self, results: Any, trial: Any) -> list[Path]:
+        path: Path = trial.folder / "diary.txt"
+        with path.open("a") as file:
+            file.write(f"{len(results)} items\n")
+        return [path]
+
+
+case(testing.TaskContract, Quiz)
+case(testing.TaskContract, ReadsAtOnce, "test_constructor_is_cheap")
+case(testing.TaskContract, Renowned, "test_metrics_and_published_figures")
+case(testing.TaskContract, NamesNoTable, "test_input_files_are_there")
+case(testing.TaskContract, Numbered, "test_items_are_the_same_each_time")
+case(testing.TaskContract, Sampled, "test_items_are_the_same_each_time")
+case(testing.TaskContract, SkipsOne, "test_each_item_has_its_result")
+case(testing.TaskContract, CountsMore, "test_each_item_has_its_result")
+case(testing.TaskContract, NeverCounts, "test_each_item_has_its_result")
+case(testing.TaskContract, KeepsArrays, "test_each_item_has_its_result")
+case(testing.TaskContract, Curve, "test_results_depend_on_neither_batch_nor_order")
+case(testing.TaskContract, Tosses, "test_results_depend_on_nothing_else")
+case(testing.TaskContract, GivesUp, "test_problems_are_told")
+case(testing.TaskContract, Forgives, "test_problems_are_told")
+case(testing.TaskContract, Diary, "test_finish_writes_the_same_again")
+
+
+# -- panels -----------------------------------------------------------------------------------------------------------
+
+
+class Milliseconds(Panel):
+    def tracks(self, clip: Clip, pipeline: Any) -> list[Track]:
+        last = clip.audio.duration * 1000
+        return [*super().tracks(clip, pipeline), Labels("end", [Label(float(last), float(last), "end")])]
+
+
+class Overlapping(Panel):
+    def tracks(self, clip: Clip, pipeline: Any) -> list[Track]:
+        end = float(clip.audio.duration)
+        return [Labels("words", [Label(0, end, "all"), Label(end / 2, end, "half")])]
+
+
+class Blank(Panel):
+    def tracks(self, clip: Clip, pipeline: Any) -> list[Track]:
+        return []
+
+
+class NeedsSamples(Panel):
+    def tracks(self, clip: Clip, pipeline: Any) -> list[Track]:
+        return [Labels("peak", [Label(0, 0, str(clip.audio.samples.max()))])]
+
+
+class Jittering(Panel):
+    def tracks(self, clip: Clip, pipeline: Any) -> list[Track]:
+        return [Labels("noise", [Label(0, 0, str(np.random.rand()))])]
+
+
+class Counting(Panel):
+    """Numbers the stretches it has seen."""
+
+    _seen = 0
+
+    def tracks(self, clip: Clip, pipeline: Any) -> list[Track]:
+        self._seen += 1
+        return [Labels("number", [Label(0, 0, str(self._seen))])]
+
+
+class NoFile(Panel):
+    def input_files(self) -> list[Path]:
+        return [Path("/no/such/file")]
+
+
+case(testing.PanelContract, Panel)
+case(testing.PanelContract, Milliseconds, "test_tracks_are_on_the_time_axis")
+case(testing.PanelContract, Overlapping, "test_tracks_are_on_the_time_axis")
+case(testing.PanelContract, Blank, "test_tracks_are_on_the_time_axis")
+case(testing.PanelContract, NeedsSamples, "test_speech_of_any_length")
+case(testing.PanelContract, Jittering, "test_tracks_depend_on_nothing_else")
+case(testing.PanelContract, Counting, "test_tracks_depend_on_nothing_else")
+case(testing.PanelContract, NoFile, "test_input_files_are_there")

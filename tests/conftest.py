@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import string
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+
+from spiritkit.cli import new_plugin
 
 
 @pytest.fixture
@@ -41,3 +47,19 @@ def spiritkit(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture(scope="session")
+def new_part() -> Callable[[str], Any]:
+    """The class that `spiritkit new-plugin` writes for a kind."""
+
+    @cache
+    def load(kind: str) -> Any:
+        template = Path(new_plugin.__file__).parent / "templates" / f"{kind}.py.template"
+        code = string.Template(template.read_text(encoding="utf-8")).substitute(class_name="Part", component="part.v1")
+        module = ModuleType(f"new_{kind}")
+        sys.modules[module.__name__] = module
+        exec(compile(code, str(template), "exec"), vars(module))
+        return module.Part
+
+    return load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ class TestResynthesize(TestTokenize):
 
 class TestGenerate(StepContract):
     component = "generate.v1"
+    varying = frozenset({"timing.jsonl"})
 
     @pytest.fixture
     def parameters(self, clips: Path) -> dict[str, Any]:
@@ -73,7 +75,8 @@ class TestGenerate(StepContract):
         class Stub:
             def generate(self, prompt: Any, *, seed: int, **options: Any) -> Generation:
                 sound = Audio(np.random.default_rng(seed).uniform(-1, 1, 1600), 16_000)
-                return Generation(str(len(prompt)), [seed], [1, 2], [Text(f"word {seed}"), Speech(sound)])
+                spans = [Text(f"word {seed}"), Speech(sound)]
+                return Generation(str(len(prompt)), [seed], [1, 2], spans, {"vocoder": time.perf_counter()})
 
         return Stub()
 

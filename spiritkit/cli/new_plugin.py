@@ -41,6 +41,16 @@ _STARTS = {
     "span_policy": _Start(
         "text, then speech", "steps: {train: {data: {spoken: {shards: [folder], policy: {use: {}}}}}}"
     ),
+    "recognizer": _Start("tones as words", "steps: {continue: {model: {use: cascade.v1, recognizer: {use: {}}}}}"),
+    "synthesizer": _Start(
+        "a tone for each letter", "steps: {continue: {model: {use: cascade.v1, synthesizer: {use: {}}}}}"
+    ),
+    "classifier": _Start("loud or soft", "classifier: {use: {}}"),
+    "speech_text_model": _Start("words and tones at random", "steps: {continue: {use: generate.v1, model: {use: {}}}}"),
+    "task": _Start(
+        "sentences against their words backwards", "steps: {score: {use: evaluate.v1, tasks: {backwards: {use: {}}}}}"
+    ),
+    "panel": _Start("loudness over time", "steps: {report: {use: report.v1, panels: {loudness: {use: {}}}}}"),
     "step": _Start("peaks of audio files", "steps: {peaks: {use: {}, audio: [clips]}}"),
 }
 

@@ -10,6 +10,7 @@ from spiritkit.interfaces.classifier import Classifier
 from spiritkit.interfaces.corpus import Corpus
 from spiritkit.interfaces.f0_extractor import F0, F0Extractor
 from spiritkit.interfaces.language_model import LanguageModel
+from spiritkit.interfaces.panel import Chart, Clip, Curve, Label, Labels, Panel, Track
 from spiritkit.interfaces.quantizer import Quantizer
 from spiritkit.interfaces.recognizer import Recognizer
 from spiritkit.interfaces.serializer import Serializer
@@ -39,6 +40,7 @@ INTERFACES: dict[str, type] = {
     "classifier": Classifier,
     "speech_text_model": SpeechTextModel,
     "task": Task,
+    "panel": Panel,
     "step": Step,
 }
 
@@ -46,13 +48,19 @@ __all__ = [
     "F0",
     "INTERFACES",
     "Aligner",
+    "Chart",
     "Classifier",
+    "Clip",
     "Context",
     "Corpus",
+    "Curve",
     "F0Extractor",
     "Item",
+    "Label",
+    "Labels",
     "LanguageModel",
     "Metric",
+    "Panel",
     "Quantizer",
     "Recognizer",
     "Result",
@@ -64,6 +72,7 @@ __all__ = [
     "Synthesizer",
     "Task",
     "TextTokenizer",
+    "Track",
     "Trial",
     "UnitTokenizer",
     "Vocoder",

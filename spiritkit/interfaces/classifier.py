@@ -31,5 +31,8 @@ class Classifier(ABC):
         others.
 
         Args:
-            batch: strings, or mono audio at `sample_rate`.
+            batch: strings, or mono audio at `sample_rate`, of any length.
+
+        Raises:
+            InputError: the other modality, audio of another rate or of several channels, or a text that is too long.
         """

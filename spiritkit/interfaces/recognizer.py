@@ -16,8 +16,12 @@ class Recognizer(ABC):
 
     @abstractmethod
     def transcribe(self, audios: Sequence[Audio]) -> list[str]:
-        """The words of each recording, as the recogniser spells them; empty where it hears none.
+        """The words of each recording, as the recogniser spells them, without white space around them; empty where it
+        hears none.
 
         Args:
             audios: mono, at `sample_rate`, of any length. The result of one does not depend on the others.
+
+        Raises:
+            InputError: audio of another rate, or of several channels.
         """

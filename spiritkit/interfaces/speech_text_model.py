@@ -13,6 +13,21 @@ class SpeechTextModel(ABC):
     recogniser, text model and synthesiser.
     """
 
+    @property
+    def context_length(self) -> int | None:
+        """How many of its own tokens a prompt and its continuation may have together; None if there is no such bound,
+        or it is not known.
+        """
+        return None
+
+    def prompt_length(self, prompt: Prompt, output: Output = "any") -> int | None:
+        """How many of the model's own tokens a prompt takes; None where that is not known beforehand.
+
+        Raises:
+            SpiritkitError: as for `generate`.
+        """
+        return None
+
     @abstractmethod
     def generate(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -33,7 +33,9 @@ class Context(Protocol):
 
     @property
     def inputs(self) -> dict[str, Path]:
-        """Step name → folder, of the earlier steps into whose folders this step's parameters point."""
+        """Step name → folder, of the earlier steps that this step reads: those into whose folders its parameters point,
+        and those of `Step.reads`.
+        """
         ...
 
     def progress(
@@ -74,6 +76,18 @@ class Step(ABC):
 
     def input_files(self) -> list[Path]:
         """Files whose content decides the result: a change of one makes the step run again."""
+        return []
+
+    def reads(self, earlier: Sequence[str]) -> list[str]:
+        """Which steps' folders it reads, beside those into which its parameters point: a step runs again when one that
+        it reads did.
+
+        Args:
+            earlier: names of the recipe's steps before it.
+
+        Raises:
+            RequestError: it is to read one that is not among them.
+        """
         return []
 
     @abstractmethod

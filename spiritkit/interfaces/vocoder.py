@@ -51,6 +51,18 @@ class Vocoder(ABC):
             RequestError: no such speaker or style; the message lists those there are.
         """
 
+    def frames(self, tokens: Tokens) -> Units | None:
+        """The frames that `decode` makes of tokens: they sound as the tokens do, and tell when each is heard.
+
+        Returns:
+            The streams of `accepts` that the tokens have a code of, each at the rate at which the vocoder reads it;
+            None if the vocoder does not know, or needs units.
+
+        Raises:
+            InputError: as `decode`.
+        """
+        return None
+
     @abstractmethod
     def decode_stream(
         self,

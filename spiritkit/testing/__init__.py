@@ -26,26 +26,38 @@ _MODULES = (*INTERFACES, "contract", "helpers")
 pytest.register_assert_rewrite(*[f"{__name__}.{module}" for module in _MODULES])  # so that failures show the values
 
 from spiritkit.testing.aligner import AlignerContract  # noqa: E402
+from spiritkit.testing.classifier import ClassifierContract  # noqa: E402
 from spiritkit.testing.corpus import CorpusContract  # noqa: E402
 from spiritkit.testing.f0_extractor import F0ExtractorContract  # noqa: E402
 from spiritkit.testing.language_model import LanguageModelContract  # noqa: E402
+from spiritkit.testing.panel import PanelContract  # noqa: E402
 from spiritkit.testing.quantizer import QuantizerContract  # noqa: E402
+from spiritkit.testing.recognizer import RecognizerContract  # noqa: E402
 from spiritkit.testing.serializer import SerializerContract  # noqa: E402
 from spiritkit.testing.span_policy import SpanPolicyContract  # noqa: E402
+from spiritkit.testing.speech_text_model import SpeechTextModelContract  # noqa: E402
 from spiritkit.testing.step import StepContract  # noqa: E402
+from spiritkit.testing.synthesizer import SynthesizerContract  # noqa: E402
+from spiritkit.testing.task import TaskContract  # noqa: E402
 from spiritkit.testing.text_tokenizer import TextTokenizerContract  # noqa: E402
 from spiritkit.testing.unit_tokenizer import UnitTokenizerContract  # noqa: E402
 from spiritkit.testing.vocoder import VocoderContract  # noqa: E402
 
 __all__ = [
     "AlignerContract",
+    "ClassifierContract",
     "CorpusContract",
     "F0ExtractorContract",
     "LanguageModelContract",
+    "PanelContract",
     "QuantizerContract",
+    "RecognizerContract",
     "SerializerContract",
     "SpanPolicyContract",
+    "SpeechTextModelContract",
     "StepContract",
+    "SynthesizerContract",
+    "TaskContract",
     "TextTokenizerContract",
     "UnitTokenizerContract",
     "VocoderContract",

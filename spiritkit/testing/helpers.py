@@ -1,4 +1,4 @@
-"""Sounds to encode, and a watch on global random numbers."""
+"""Sounds to encode, their pitch, and a watch on global random numbers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import pickle
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 
 import numpy as np
 
+from spiritkit.interfaces import F0, F0Extractor
 from spiritkit.types import Audio
 
 
@@ -37,6 +39,40 @@ def tone(hz: float, seconds: float, sample_rate: int) -> Audio:
 def silence(seconds: float, sample_rate: int) -> Audio:
     """Nothing but zeros."""
     return Audio(np.zeros(round(seconds * sample_rate), dtype=np.float32), sample_rate)
+
+
+class AutocorrelationF0(F0Extractor):
+    """F0 of clean tones of 60–400 Hz at 16 kHz, 200 times a second, fast enough for tests of what is trained on it: the
+    lag at which 40 ms are most like themselves. Tracks are remembered by the sound.
+
+    Args:
+        loudness: mean square of 40 ms above which they are voiced.
+    """
+
+    def __init__(self, *, loudness: float):
+        self._loudness = loudness
+        self._known: dict[bytes, F0] = {}
+
+    @property
+    def rate(self) -> Fraction:
+        """200 frames a second."""
+        return Fraction(200)
+
+    def extract(self, audios: list[Audio]) -> list[F0]:
+        """See `F0Extractor.extract`."""
+        return [self._track(audio.mono(self.sample_rate)) for audio in audios]
+
+    def _track(self, samples: np.ndarray) -> F0:
+        key = samples.tobytes()
+        if key not in self._known:
+            frames = np.lib.stride_tricks.sliding_window_view(np.pad(samples, 320), 640)[::80]
+            likeness = np.fft.irfft(np.abs(np.fft.rfft(frames, 2048)) ** 2)[:, 40:267]  # multiples of the lag are less
+            hz = self.sample_rate / (40 + likeness.argmax(1))
+            voiced = (frames**2).mean(1) > self._loudness
+            times = np.arange(len(hz))
+            filled = np.interp(times, times[voiced], hz[voiced]) if voiced.any() else np.zeros(len(hz))
+            self._known[key] = F0(filled.astype(np.float32), voiced.astype(np.float32))
+        return self._known[key]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,12 +19,14 @@ T = TypeVar("T")
 class FakeContext:
     """A context whose work stops, as if interrupted, before the item number `stop` that passes through `progress`."""
 
-    def __init__(self, folder: Path, pipeline: Pipeline, stop: int | None = None):
+    def __init__(
+        self, folder: Path, pipeline: Pipeline, stop: int | None = None, inputs: Mapping[str, Path] | None = None
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.pipeline = pipeline
         self.seed = 0
-        self.inputs: dict[str, Path] = {}
+        self.inputs = dict(inputs or {})
         self._left = stop
 
     def progress(
@@ -44,7 +46,8 @@ class FakeContext:
 
 
 class StepContract(Contract):
-    """Subclass it, set `component`, and override `parameters` and, where the step needs parts, `pipeline`.
+    """Subclass it, set `component`, and override `parameters` and, where the step needs parts, `pipeline`; where it
+    reads what earlier steps wrote, `inputs`.
 
     Attributes:
         varying: names of result files that differ from run to run (times, versions).
@@ -57,6 +60,11 @@ class StepContract(Contract):
     def pipeline(self) -> Pipeline:
         """The recipe's parts."""
         return Pipeline(Parts())
+
+    @pytest.fixture
+    def inputs(self) -> dict[str, Path]:
+        """Step name → folder, of the earlier steps that the step reads."""
+        return {}
 
     def test_constructor_is_cheap(self, make: Callable[[], Step]) -> None:
         """Recipes are checked by constructing their steps, so it keeps and checks parameters, and loads nothing."""
@@ -76,31 +84,33 @@ class StepContract(Contract):
             assert isinstance(path, Path)
             assert path.exists()
 
-    def test_the_result_is_whole_and_stays(self, make: Callable[[], Step], pipeline: Pipeline, tmp_path: Path) -> None:
+    def test_the_result_is_whole_and_stays(
+        self, make: Callable[[], Step], pipeline: Pipeline, inputs: dict[str, Path], tmp_path: Path
+    ) -> None:
         """It is complete when `run` returns, the same in another folder, without temporary files; and running again
         over it does no harm.
         """
-        make().run(FakeContext(tmp_path / "one", pipeline))
+        make().run(FakeContext(tmp_path / "one", pipeline, inputs=inputs))
         first = self._files(tmp_path / "one")
         assert first, "it wrote nothing into context.folder"
         assert not [name for name in first if Path(name).name.startswith(".") or name.endswith((".tmp", ".part"))]
-        make().run(FakeContext(tmp_path / "two", pipeline))
+        make().run(FakeContext(tmp_path / "two", pipeline, inputs=inputs))
         assert self._files(tmp_path / "two") == first
-        make().run(FakeContext(tmp_path / "one", pipeline))
+        make().run(FakeContext(tmp_path / "one", pipeline, inputs=inputs))
         assert self._files(tmp_path / "one") == first
 
     def test_an_interrupted_run_is_made_good(
-        self, make: Callable[[], Step], pipeline: Pipeline, tmp_path: Path
+        self, make: Callable[[], Step], pipeline: Pipeline, inputs: dict[str, Path], tmp_path: Path
     ) -> None:
         """Whatever item the first try stopped at, the next gives the result of an uninterrupted one."""
-        make().run(FakeContext(tmp_path / "whole", pipeline))
+        make().run(FakeContext(tmp_path / "whole", pipeline, inputs=inputs))
         expected = self._files(tmp_path / "whole")
         for stop in range(3):
             folder = tmp_path / str(stop)
             try:
-                make().run(FakeContext(folder, pipeline, stop))
+                make().run(FakeContext(folder, pipeline, stop, inputs))
             except KeyboardInterrupt:
-                make().run(FakeContext(folder, pipeline))
+                make().run(FakeContext(folder, pipeline, inputs=inputs))
             assert self._files(folder) == expected
 
     def _files(self, folder: Path) -> dict[str, bytes]:

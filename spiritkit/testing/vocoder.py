@@ -131,6 +131,24 @@ class VocoderContract(Contract):
             self._same(_joined(part.decode_stream(_cut(units, step), seed=1)), whole)
         assert isinstance(part.decode_stream([units]), Iterator)
 
+    def test_frames_sound_as_their_tokens(
+        self, part: Vocoder, specs: tuple[StreamSpec, ...], lead: StreamSpec, emitted: Emitted
+    ) -> None:
+        """Where it tells what frames it makes of tokens, these last as long, and give the same audio."""
+        others = [token for token in _tokens(specs, 20) if token[0] != specs.index(lead)]
+        for pairs in (_tokens(specs, 25), _tokens(specs, 25, 1), others, []):
+            tokens = emitted(pairs)
+            frames = part.frames(tokens) if isinstance(tokens, Tokens) else None
+            if frames is None:
+                pytest.skip("it needs units, or does not tell")
+            samples = _samples(part, tokens)
+            if len(samples):
+                self._same(_samples(part, frames), samples)
+            spec = next((spec for spec in frames.specs if spec.name == lead.name), lead)
+            seconds = len(frames.get(lead.name, ())) / spec.rate
+            assert abs(Fraction(len(samples), part.sample_rate) - seconds) < 1 / spec.rate
+            assert set(frames) <= set(part.accepts)
+
     def test_results_depend_on_nothing_else(
         self, part: Vocoder, make: Callable[[], Vocoder], specs: tuple[StreamSpec, ...], emitted: Emitted
     ) -> None:

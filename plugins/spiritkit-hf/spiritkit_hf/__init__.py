@@ -1,1 +1,1 @@
-"""Causal language models and text tokenizers of the Hugging Face libraries for spiritkit."""
+"""Causal language models, text tokenizers and classifiers of the Hugging Face libraries for spiritkit."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spiritkit.checkpoints import require
+from spiritkit.checks import check_range
 from spiritkit.data.audio_file import AudioFile
 from spiritkit.errors import InputError, RequestError
 from spiritkit.interfaces import Corpus
@@ -59,10 +59,8 @@ class Smallworld(Corpus):
             for name in given or ():
                 if name not in known:
                     raise RequestError(f"no {what} {name!r}; there are {', '.join(known)}")
-        if size is not None and size < 1:
-            raise RequestError(f"size is {size}; expected 1 or more")
-        if hours is not None and not 0 < hours < math.inf:
-            raise RequestError(f"hours is {hours}; expected more than 0")
+        check_range("smallworld.v1", {"size": size}, at_least=1)
+        check_range("smallworld.v1", {"hours": hours}, above=0)
 
     def input_files(self) -> list[Path]:
         """The table of the split."""
@@ -134,8 +132,7 @@ class SmallworldText(Corpus):
     """
 
     def __init__(self, *, split: Split = "train", kind: Kind = "mixed", size: int = 10_000, seed: int = 0):
-        if size < 1:
-            raise RequestError(f"size is {size}; expected 1 or more")
+        check_range("smallworld-text.v1", {"size": size}, at_least=1)
         self._split, self._kind, self._size, self._seed = split, kind, size, seed
 
     def __len__(self) -> int:

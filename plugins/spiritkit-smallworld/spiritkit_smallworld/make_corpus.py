@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from spiritkit.atomic import replacing, write_json
+from spiritkit.atomic import replacing, write_json, write_text
+from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, Step
 from spiritkit_smallworld.language import SPLITS, Split
 from spiritkit_smallworld.language.documents import Kind
-from spiritkit_smallworld.shard import Shard, make_shard
+from spiritkit_smallworld.lexicon import lexicon
+from spiritkit_smallworld.shard import Shard, make_shard, shared_voice
 from spiritkit_smallworld.voice import SAMPLE_RATE
 from spiritkit_smallworld.workers import spread
 
@@ -27,7 +28,7 @@ class MakeSmallworld(Step):
     Into `train/`, `validation/` and `test/`: `utterances.jsonl`, a line for each utterance (`id`, `audio`, `start` and
     `stop` in samples, `sample_rate`, `text`, `words` as [text, start, stop] in samples from the utterance's start,
     `speaker`, `style`, `sentiment`, `kind`, `topic`), and `audio/`: FLAC files of 100 seconds each, utterance after
-    utterance. `corpus.json` has the counts.
+    utterance. `corpus.json` has the counts, `lexicon.txt` each word with its phones, as the voice says it.
 
     The seed of the recipe and these parameters decide every byte. A sentence occurs in one split only, whatever the
     seed; the speaker `hana` and four pairs of speaker and style are heard in the test split only.
@@ -58,15 +59,11 @@ class MakeSmallworld(Step):
         workers: int = 0,
     ):
         self._hours: dict[Split, float] = {"train": train_hours, "validation": validation_hours, "test": test_hours}
-        for split, hours in self._hours.items():
-            if not 0 <= hours < math.inf:
-                raise RequestError(f"{split}_hours is {hours}; expected 0 or more")
+        check_range("make-smallworld.v1", {f"{split}_hours": hours for split, hours in self._hours.items()}, at_least=0)
         if not sum(self._hours.values()):
             raise RequestError("train_hours, validation_hours and test_hours are 0; expected some sound")
-        if not 0 <= matching <= 1:
-            raise RequestError(f"matching is {matching}; expected a share, 0…1")
-        if workers < 0:
-            raise RequestError(f"workers is {workers}; expected 0 (as many as processors) or more")
+        check_range("make-smallworld.v1", {"matching": matching}, at_least=0, at_most=1)
+        check_range("make-smallworld.v1", {"workers": workers}, at_least=0)
         self._kind, self._matching, self._workers = kind, matching, workers
 
     def run(self, context: Context) -> None:
@@ -76,10 +73,10 @@ class MakeSmallworld(Step):
         # One item for each second of speech: the rate that is shown says how many times faster than real time it goes.
         for _ in context.progress(self._seconds(shards), total=seconds, unit=" s of speech"):
             pass
-        write_json(
-            context.folder / "corpus.json",
-            {split: _gather(context.folder / split) for split in SPLITS if self._hours[split]},
-        )
+        lines = {split: _gather(context.folder / split) for split in SPLITS if self._hours[split]}
+        words = {word for each in lines.values() for line in each for word, _, _ in line["words"]}
+        write_text(context.folder / "lexicon.txt", lexicon(words, shared_voice()))
+        write_json(context.folder / "corpus.json", {split: _counts(each) for split, each in lines.items()})
 
     def _shards(self, context: Context, split: Split) -> list[Shard]:
         folder, left = context.folder / split, self._hours[split] * 3600
@@ -110,8 +107,8 @@ class MakeSmallworld(Step):
                 yield
 
 
-def _gather(folder: Path) -> dict[str, Any]:
-    """Join the tables of the shards, and count."""
+def _gather(folder: Path) -> list[dict[str, Any]]:
+    """Join the tables of the shards; their lines."""
     table, parts = folder / "utterances.jsonl", folder / "parts"
     if not table.exists():
         with replacing(table) as temporary, temporary.open("wb") as out:
@@ -120,7 +117,10 @@ def _gather(folder: Path) -> dict[str, Any]:
     shutil.rmtree(parts, ignore_errors=True)
     for left_over in (folder / "audio").glob(".*"):  # of processes that were killed
         left_over.unlink()
-    lines = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+
+
+def _counts(lines: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "utterances": len(lines),
         "hours": round(sum(line["stop"] - line["start"] for line in lines) / SAMPLE_RATE / 3600, 4),

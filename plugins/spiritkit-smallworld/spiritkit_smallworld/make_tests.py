@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spiritkit.atomic import write_text
+from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, Step
 from spiritkit_smallworld.testsets.plan import Job, Plan, speak
@@ -62,9 +63,7 @@ class MakeSmallworldTests(Step):
             "utterances": utterances,
             "workers": workers,
         }
-        for name, size in sizes.items():
-            if size < 0:
-                raise RequestError(f"{name} is {size}; expected 0 or more")
+        check_range("make-smallworld-tests.v1", sizes, at_least=0)
         self._workers = sizes.pop("workers")
         if not any(sizes.values()):
             raise RequestError(f"{', '.join(sizes)} are all 0; expected at least one test set")

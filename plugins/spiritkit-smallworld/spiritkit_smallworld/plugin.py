@@ -7,7 +7,7 @@ from spiritkit.registry import Component, hookimpl
 
 @hookimpl
 def spiritkit_components() -> list[Component]:
-    """The corpora, and the steps that write them."""
+    """The corpora, the steps that write them, and their voice."""
     return [
         Component(
             "corpus",
@@ -20,6 +20,12 @@ def spiritkit_components() -> list[Component]:
             "smallworld-text.v1",
             "spiritkit_smallworld.corpora:SmallworldText",
             "sentences and stories of the small world, as text",
+        ),
+        Component(
+            "synthesizer",
+            "hibari.v1",
+            "spiritkit_smallworld.synthesizer:HibariSynthesizer",
+            "the voice of the small world: English in eight voices and five styles",
         ),
         Component(
             "step",

@@ -9,7 +9,7 @@ import pytest
 from spiritkit_smallworld.make_corpus import MakeSmallworld
 
 from spiritkit.pipeline import Parts, Pipeline
-from spiritkit.testing import CorpusContract, StepContract
+from spiritkit.testing import CorpusContract, StepContract, SynthesizerContract
 from spiritkit.testing.step import FakeContext
 
 
@@ -59,3 +59,7 @@ class TestMakeSmallworldTests(StepContract):
     def parameters(self) -> dict[str, Any]:
         none = dict.fromkeys(("words", "stories", "prompts", "commands"), 0)
         return {"sentences": 1, "utterances": 1, "workers": 1, **none}
+
+
+class TestHibari(SynthesizerContract):
+    component = "hibari.v1"

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from spiritkit_smallworld.corpora import Smallworld, SmallworldText
 from spiritkit_smallworld.language import Document, document, split_of
+from spiritkit_smallworld.lexicon import lexicon
 from spiritkit_smallworld.make_corpus import MakeSmallworld
 from spiritkit_smallworld.shard import Shard, draw_voice, make_shard
-from spiritkit_smallworld.voice import HELD_OUT_PAIRS, HELD_OUT_SPEAKER, SPEAKERS, STYLES
+from spiritkit_smallworld.voice import HELD_OUT_PAIRS, HELD_OUT_SPEAKER, SPEAKERS, STYLES, Voice
 from spiritkit_smallworld.voice.profiles import SENTIMENT
 
 from spiritkit.errors import InputError, MissingFileError, RequestError
@@ -57,6 +58,24 @@ def test_utterances_have_sound_words_and_attributes(folder: Path) -> None:
     assert set(counts) == {"train", "test"}
     assert counts["train"]["utterances"] == len(corpus)
     assert counts["train"]["hours"] >= 45 * SECOND - 1e-4
+
+
+def test_every_word_has_phones(folder: Path) -> None:
+    lines = [line.split(" ") for line in (folder / "lexicon.txt").read_text().splitlines()]
+    phones_of = {word: phones for word, *phones in lines}
+    assert list(phones_of) == sorted(phones_of)
+    for split in ("train", "test"):
+        for utterance in Smallworld(folder=str(folder), split=split):
+            assert utterance.text is not None
+            for word in utterance.text.lower().split():
+                phones = phones_of[word.strip(".,?!")]
+                assert phones
+                assert all(len(phone) == 1 and phone.isalpha() for phone in phones)
+
+
+def test_words_that_begin_a_sentence_are_said_as_others(voice: Voice) -> None:
+    words = ["The", "cat,", "the", "Grace's", "o'clock.", "I"]
+    assert lexicon(words, voice) == ("cat k æ t\ngrace's ɡ ɹ A s ᵻ z\ni I\no'clock ə k l ɑ k\nthe ð ə\n")
 
 
 def test_filters(folder: Path) -> None:

@@ -92,3 +92,28 @@ def test_non_words_are_spoken_from_phonemes(voice: Voice) -> None:
 def test_digits_are_refused(voice: Voice) -> None:
     with pytest.raises(InputError, match="spell out"):
         voice.speak(["It costs 2021 dollars."], "ada", "neutral", np.random.default_rng(0))
+
+
+def test_whatever_text_is_read(voice: Voice) -> None:
+    def read(text: str, style: str = "neutral") -> np.ndarray:
+        return voice.read(text, "ada", style, np.random.default_rng(0))
+
+    assert len(read("It costs 2021 dollars.")) > 1.3 * len(read("It costs dollars."))
+    assert np.array_equal(read("We saw 3 dogs & 2 cats"), read("We saw three dogs and two cats"))
+    # As the corpus has it, where the corpus can.
+    assert np.array_equal(read(" ".join(SENTENCES)), say(voice).samples)
+    for text in ("", "...", "\n—\n", "★"):
+        assert len(read(text)) == 0
+    for text in (
+        "[Hu5][Hu7]",
+        "— well — “no”!",
+        "<END> foo@bar.com 'stop'",
+        "a_b c/d (e)",
+        "x" * 60,
+        "日本語 ok",
+        "word " * 150,
+    ):
+        samples = read(text, "excited")
+        assert samples.dtype == np.float32
+        assert np.isfinite(samples).all()
+        assert 0.01 < np.abs(samples).max() < 0.99

@@ -85,6 +85,27 @@ class Voice:
         said = [(sentence.split(), self.phonemes(sentence)) for sentence in sentences]
         return self._join([self._say(words, phonemes, speaker, style, rng) for words, phonemes in said], style)
 
+    def read(self, text: str, speaker: str, style: str, rng: np.random.Generator) -> np.ndarray:
+        """Any text, as well as it can be said, sentence after sentence: numbers and signs are spelled out, what has no
+        sound is left out.
+
+        Args:
+            text: whatever it is.
+            speaker: a key of `SPEAKERS`.
+            style: a key of `STYLES`.
+            rng: of the noise in the sound.
+
+        Returns:
+            Samples float32 `[T]` at `SAMPLE_RATE`; none if there is no word.
+        """
+        parts = []
+        for phonemes in self._hibari.phonemize(text):
+            known = "".join(character for character in phonemes if character in self._hibari.vocab)
+            words = [word for word in known.split() if set(word) - _PAUSES]
+            if any(character.isalpha() for character in known):
+                parts.append(self._say(words, phonemes, speaker, style, rng))
+        return self._join(parts, style).samples if parts else np.zeros(0, np.float32)
+
     def speak_phonemes(self, word: str, phonemes: str, speaker: str, style: str, rng: np.random.Generator) -> Spoken:
         """One word that is given by its phonemes (the alphabet of misaki), e.g. a non-word."""
         return self._join([self._say([word], phonemes, speaker, style, rng)], style)

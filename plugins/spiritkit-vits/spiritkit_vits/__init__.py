@@ -1,0 +1,1 @@
+"""Speech synthesis with VITS and MMS-TTS for spiritkit."""

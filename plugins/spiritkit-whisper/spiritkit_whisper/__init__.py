@@ -1,0 +1,1 @@
+"""Speech recognition with Whisper for spiritkit."""
