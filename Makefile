@@ -8,8 +8,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 FAIRSEQ2 := $(shell $(PYTHON) -c 'import platform, sys; where = platform.system(), platform.machine(); print(int( \
 	sys.version_info < (3, 13) and where in (("Linux", "x86_64"), ("Darwin", "arm64"))))' 2>/dev/null)
 PLUGINS := $(filter-out $(if $(filter 0,$(FAIRSEQ2)),plugins/spiritkit-fairseq2),$(sort $(wildcard plugins/*)))
-# What only training needs, and fairseq2, which needs one version of PyTorch, are left out of the demo.
-DEMO_PLUGINS := $(filter-out $(addprefix plugins/spiritkit-,fairseq2 lhotse smallworld),$(PLUGINS))
+# What only training and evaluation need, and fairseq2, which needs one version of PyTorch, are left out of the demo.
+DEMO_PLUGINS := $(filter-out $(addprefix plugins/spiritkit-,fairseq2 lhotse lm-eval smallworld tasks),$(PLUGINS))
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) constraints.txt
 DEMO := .demo
 
