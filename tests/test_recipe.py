@@ -151,6 +151,18 @@ def test_interpolation_faults_are_reported_where_they_are_written() -> None:
     assert not any("steps.t.audio" in problem for problem in found)  # consequences, not causes
 
 
+def test_what_a_package_ships_can_be_named() -> None:
+    import spiritkit_example
+
+    found = open_recipe(write("r.yaml", "name: ${package:spiritkit_example:plugin.py}\n")).tree
+    assert found.plain()["name"] == str(Path(spiritkit_example.__file__).parent / "plugin.py")
+    other, gone = problems("name: ${package:no_such_package:x}\noutput_dir: ${package:spiritkit_example:x.pt}\n")
+    assert other.startswith("r.yaml:1: name: '${package:no_such_package:x}' cannot be resolved: ")
+    assert other.endswith("no package 'no_such_package' is installed")
+    assert gone.startswith("r.yaml:2: output_dir: ")
+    assert gone.endswith("no such file or folder; expected what 'spiritkit_example:x.pt' names")
+
+
 def test_a_missing_mandatory_value() -> None:
     assert "r.yaml:2: steps.t.audio: must be given" in problems("steps:\n  t: {use: tokenize.v1, audio: '???'}\n")
 

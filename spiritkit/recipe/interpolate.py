@@ -1,4 +1,4 @@
-"""`${key}` and `${oc.env:NAME}` → values, by OmegaConf."""
+"""`${key}`, `${oc.env:NAME}` and `${package:name:path}` → values, by OmegaConf."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from spiritkit.recipe.tree import UNRESOLVED, Node, Origin, Problem, join
+from spiritkit.registry.folders import folder
 
 _REFERENCE = re.compile(r"\$\{\s*([A-Za-z_][\w.-]*)\s*\}")
+
+
+# A package that ships weights has recipes that name them, wherever it is installed.
+OmegaConf.register_new_resolver("package", lambda reference: str(folder(reference)), replace=True)
 
 
 def referenced(tree: Node) -> set[str]:
