@@ -151,6 +151,15 @@ def test_interpolation_faults_are_reported_where_they_are_written() -> None:
     assert not any("steps.t.audio" in problem for problem in found)  # consequences, not causes
 
 
+def test_a_variable_may_be_null_and_null_drops_a_section() -> None:
+    step = "steps: {g: {use: generate.v1, prompts: [], speaker: '${voice}'}}\n"
+    write("base.yaml", "voice: 3\nvocoder: {use: example-vocoder.v1, energy_stream: a, centroid_stream: b}\n" + step)
+    recipe = open_recipe(write("r.yaml", "extends: base.yaml\nvoice: null\nvocoder: null\n"))
+    assert plain(recipe, "steps", "g", "speaker") is None
+    assert "vocoder" not in recipe.checked.parts
+    assert plain(open_recipe("base.yaml"), "steps", "g", "speaker") == 3
+
+
 def test_what_a_package_ships_can_be_named() -> None:
     import spiritkit_example
 

@@ -1,4 +1,4 @@
-"""`${key}`, `${oc.env:NAME}` and `${package:name:path}` → values, by OmegaConf."""
+"""`${key}` and `${oc.env:NAME}` → values, by OmegaConf, and `${package:name:path}` → a path."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from spiritkit.errors import RequestError
 from spiritkit.recipe.tree import UNRESOLVED, Node, Origin, Problem, join
 from spiritkit.registry.folders import folder
 
 _REFERENCE = re.compile(r"\$\{\s*([A-Za-z_][\w.-]*)\s*\}")
-
-
-# A package that ships weights has recipes that name them, wherever it is installed.
-OmegaConf.register_new_resolver("package", lambda reference: str(folder(reference)), replace=True)
+#: What an installed package ships. It is put in here: OmegaConf's own resolvers are shared by the whole process.
+_PACKAGE = re.compile(r"\$\{package:([^${}]+)\}")
 
 
 def referenced(tree: Node) -> set[str]:
@@ -60,7 +59,9 @@ def _caused(key: str, failed: dict[str, set[str]], causes: set[str]) -> bool:
 
 
 def _without_broken(node: Node, key: str, problems: list[Problem]) -> Node:
-    """The tree without expressions that cannot even be read: OmegaConf would refuse all for one."""
+    """The tree without expressions that cannot even be read: OmegaConf would refuse all for one. What packages ship is
+    put in.
+    """
     if isinstance(node.value, dict):
         return Node(
             {name: _without_broken(child, join(key, name), problems) for name, child in node.items()}, node.origin
@@ -68,11 +69,17 @@ def _without_broken(node: Node, key: str, problems: list[Problem]) -> Node:
     if isinstance(node.value, list):
         return Node([_without_broken(child, join(key, name), problems) for name, child in node.items()], node.origin)
     if isinstance(node.value, str) and "${" in node.value:
+        broken = Node("???", node.origin, expression=node.value)  # OmegaConf's mark of a value that is not there
         try:
-            OmegaConf.create({"value": node.value})
+            text = _PACKAGE.sub(lambda match: str(folder(match[1])), node.value)
+            OmegaConf.create({"value": text})
+        except RequestError as error:
+            problems.append(Problem(node.origin, key, _explain(node.value, error)))
+            return broken
         except OmegaConfBaseException as error:
             problems.append(Problem(node.origin, key, f"{node.value!r} cannot be read: {_line(error)}"))
-            return Node("???", node.origin, expression=node.value)  # OmegaConf's mark of a value that is not there
+            return broken
+        return Node(text, node.origin)
     return node
 
 

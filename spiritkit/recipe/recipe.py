@@ -122,7 +122,7 @@ def open_recipe(reference: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = find(str(reference))
     references: set[str] = set()
-    raw = _with_defaults(_overridden(path, overrides, references), path)
+    raw = _with_defaults(_overridden(path, overrides, references), path, references)
     problems: list[Problem] = []
     tree = interpolated(raw, problems)
     checked = check(tree, references | referenced(raw), problems)
@@ -141,8 +141,11 @@ def _overridden(path: Path, overrides: Sequence[str], references: set[str]) -> N
     return tree
 
 
-def _with_defaults(tree: Node, path: Path) -> Node:
+def _with_defaults(tree: Node, path: Path, references: set[str]) -> Node:
+    """The tree with the keys that every recipe has; null drops a section that was inherited, and is a variable's value
+    like any other.
+    """
     default = Origin("default")
     defaults = {"name": path.stem, "seed": 0, "output_dir": "runs/${name}"}
-    given = {key: node for key, node in tree.items() if node.value is not None}
+    given = {key: node for key, node in tree.items() if node.value is not None or key in references - {*defaults}}
     return Node({**{key: Node(value, default) for key, value in defaults.items()}, **given}, tree.origin)
