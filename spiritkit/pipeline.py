@@ -14,7 +14,7 @@ import numpy as np
 
 from spiritkit import provenance
 from spiritkit.audio import Recording
-from spiritkit.errors import RequestError, SpiritkitError
+from spiritkit.errors import InputError, RequestError, SpiritkitError
 from spiritkit.interfaces import LanguageModel, Serializer, SpeechTextModel, TextTokenizer, UnitTokenizer, Vocoder
 from spiritkit.types import (
     Audio,
@@ -503,7 +503,7 @@ class Pipeline(SpeechTextModel):
         inputs = iter(self._model_input(side for pair in pairs for side in pair))
         for before, after in zip(inputs, inputs, strict=True):
             if not after:
-                raise RequestError("the continuation to score is empty")
+                raise InputError("the continuation to score is empty")
             modality: Output = "text" if isinstance(after[0], Text) else "speech"
             contexts.append(self._prompt(before, modality, after[0].marker)[1])
             wholes.append(self._prompt(before + after, "any")[1])
@@ -511,7 +511,7 @@ class Pipeline(SpeechTextModel):
         for context, whole, values in zip(contexts, wholes, self.language_model.score(wholes), strict=True):
             shared = next((i for i, (a, b) in enumerate(zip(context, whole, strict=False)) if a != b), len(context))
             if shared >= len(whole):
-                raise RequestError("the continuation to score adds no token to the prompt")
+                raise InputError("the continuation to score adds no token to the prompt")
             scores.append(Score(float(values[max(shared - 1, 0) :].sum(dtype=np.float64)), len(whole) - max(shared, 1)))
         return scores
 

@@ -276,7 +276,7 @@ def test_wrong_arguments(expressive: Pipeline) -> None:
     assert len(expressive.decode("[Hu1]", speaker=np.int64(1)).samples) > 0  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="expected a list of 'key=value'"):
         spiritkit.load("spiritlm/base", "checkpoints=/c")
-    with pytest.raises(RequestError, match="continuation to score is empty"):
+    with pytest.raises(InputError, match="continuation to score is empty"):
         expressive.score("The cat", [])
 
 

@@ -199,6 +199,8 @@ def test_a_table_may_be_compressed(folder: Path) -> None:
     [
         ("t.jsonl", '{"id": "a"}\n{"id": \n', r"t.jsonl:2: not JSON: .*; expected one object a line"),
         ("t.jsonl", "[1]\n", r"t.jsonl:1: holds a list; expected a JSON object"),
+        ("t.jsonl", '{"id": "a", "text": "\\ud83d"}', r"t.jsonl:1: not JSON: .* surrogates not allowed; expected"),
+        ("t.jsonl", f'{{"id": "a", "size": {"9" * 5000}}}', r"t.jsonl:1: not JSON: Exceeds the limit"),
         ("t.jsonl", '{"text": "hi"}', r"t.jsonl:1: has no recording; expected id or one of audio, "),
         ("t.jsonl", '{"id": "a", "text": 3}', r"t.jsonl:1: text is 3; expected a string"),
         (

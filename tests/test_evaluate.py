@@ -191,6 +191,9 @@ def test_figures_depend_neither_on_batches_nor_on_order(tmp_path: Path) -> None:
         ({"tasks": {}}, "tasks is empty"),
         ({"batch_size": 0}, "batch_size is 0; expected at least 1"),
         ({"limit": 0}, "limit is 0"),
+        ({"tasks": {"../pairs": Pairs(pairs=PAIRS)}}, r"tasks has '\.\./pairs'; expected letters"),
+        ({"tasks": {"..": Pairs(pairs=PAIRS)}}, r"tasks has '\.\.'"),
+        ({"tasks": {"results.json": Pairs(pairs=PAIRS)}}, r"tasks has 'results.json'"),
         ({"resamples": -1}, "resamples is -1"),
         ({"model": object, "language_model": object}, "model and language_model are both given"),
     ],
@@ -208,6 +211,7 @@ def test_bad_requests(options: dict[str, Any], message: str) -> None:
         ([Result("0"), Result("1", {"accurcy": (1, 1)})], "item '1' counts for 'accurcy'; expected accuracy, letters"),
         ([Result("0"), Result("1", {"accuracy": (float("nan"), 1)})], "expected finite numbers"),
         ([Result("0"), Result("1", {"accuracy": (1, -1)})], "a weight of 0 or more"),
+        ([Result("0"), Result("1", {"accuracy": (1, 1)}, problem="no")], "item '1' has a problem and counts"),
     ],
 )
 def test_a_task_that_breaks_its_word(
@@ -218,11 +222,19 @@ def test_a_task_that_breaks_its_word(
         evaluated(tmp_path, model, PAIRS[:2])
 
 
+def test_a_model_of_its_own_depends_on_no_part_of_the_recipe() -> None:
+    tasks = {"pairs": Pairs(pairs=PAIRS)}
+    assert "language_model" in Evaluate(tasks=tasks).sections
+    assert Evaluate(tasks=tasks, model=LetterModel).sections == ()
+
+
 def test_items_of_one_id_and_no_items_are_refused(tmp_path: Path, model: LetterModel) -> None:
     with pytest.raises(InputError, match="task pairs: two items have the id '0'"):
         evaluated(tmp_path, model, [PAIRS[0], PAIRS[0]])
     with pytest.raises(InputError, match="task pairs has no items"):
         evaluated(tmp_path, model, [])
+    with pytest.raises(InputError, match=r"task pairs: the id '.udce9' has half of a surrogate pair"):
+        evaluated(tmp_path, model, [["\udce9", "a", "b"]])
 
 
 def test_figures_of_the_whole_have_no_interval(
@@ -237,6 +249,10 @@ def test_figures_of_the_whole_have_no_interval(
         "items": 4,
     }  # fmt: skip
     assert "|          4.0 |" in (tmp_path / "results.md").read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr(Pairs, "overall", lambda *_: {"median": float("nan")})
+        with pytest.raises(SpiritkitError, match="task pairs: median of the whole is nan; expected a finite number"):
+            evaluated(tmp_path, model, PAIRS)
     monkeypatch.setattr(Pairs, "metrics", metrics[:2])
     with pytest.raises(SpiritkitError, match="task pairs has figures of median, which are none of its metrics"):
         evaluated(tmp_path, model, PAIRS)
@@ -273,6 +289,14 @@ def test_an_error_rate_is_that_of_the_whole_not_the_mean_of_items() -> None:
     assert found.value == pytest.approx(20)
 
 
+def test_items_without_weight_leave_the_interval_finite() -> None:
+    # Half of the resamples of two items have no weight, or none but 3 errors of nothing.
+    found = estimate(results([(3, 0), (1, 4)]), Metric("m", unit=""), resamples=50, seed=1)
+    assert (found.value, found.low, found.high) == (1.0, 0.25, 1.0)
+    nothing = estimate(results([(3, 0)]), Metric("m"), resamples=50, seed=1)
+    assert (nothing.value, nothing.low, nothing.high) == (None, None, None)
+
+
 def test_the_same_seed_gives_the_same_interval_in_any_order() -> None:
     many = results((index % 3, 2) for index in range(50))
     first = estimate(many, Metric("m"), resamples=100, seed=0)
@@ -304,6 +328,17 @@ def test_one_failing_question_fails_alone(model: LetterModel) -> None:
     assert score_each(model, []) == []
 
 
+def test_a_model_that_is_composed_wrongly_is_no_problem_of_an_item(
+    model: LetterModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: LetterModel, pairs: object) -> list[Score]:
+        raise RequestError("the recipe has no text_tokenizer")
+
+    monkeypatch.setattr(LetterModel, "score_batch", refuse)
+    with pytest.raises(RequestError, match="no text_tokenizer"):
+        score_each(model, [("", "a"), ("", "b")])
+
+
 # -- compare ----------------------------------------------------------------------------------------------------------
 
 
@@ -315,8 +350,19 @@ def test_compare(tmp_path: Path) -> None:
     assert "| evaluate           | 100.0 [100.0, 100.0] |" in text
     assert "| Nobody (published) |" in text
     assert "one: 4 items; evaluate: 5 items, 1 of them without a result." in text
+    assert "Difference to one on the items that both have (evaluate: 4):" in text
     assert "evaluate - one |" in text
     assert "+25.0 [+0.0, +75.0]" in text
+
+
+def test_compare_reads_and_writes_nothing(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        evaluated(tmp_path / name / "evaluate", LetterModel(), PAIRS)
+        with (tmp_path / name / "evaluate" / "pairs" / "items.jsonl").open("a") as file:
+            file.write('{"id": "9", "cou')  # somebody writes just now
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert "two - one" in compare(find_evaluations([tmp_path / "one", tmp_path / "two"]))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_compare_tells_runs_of_one_name_apart(tmp_path: Path) -> None:

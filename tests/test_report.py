@@ -217,6 +217,14 @@ def test_counts_and_speeds_are_told(whole: Page, run_folder: Path) -> None:
     assert f"{timing[0]['language_model']:.2f}{speed:.1f}{timing[0]['vocoder']:.2f}" in whole.text
 
 
+def test_the_stages_of_a_cascade_are_told(tmp_path: Path) -> None:
+    timing = [{"prompt": 0, "recognizer": 1.25, "language_model": 0.5, "synthesizer": 2.75}]
+    page = report(tmp_path, inputs={"gen": generated(tmp_path / "gen", TEXT, timing=timing)})
+    assert "recognizer, slanguage model, stokens/ssynthesizer, s" in page.text
+    assert "1.250.504.02.75" in page.text
+    assert "vocoder" not in page.text
+
+
 def test_the_run_is_told(whole: Page, run_folder: Path) -> None:
     assert (run_folder / "runs" / "r" / "recipe.yaml").read_text() in whole.text
     run = json.loads((run_folder / "runs" / "r" / "run.json").read_text())
@@ -415,9 +423,11 @@ def test_figures_of_an_evaluation(tmp_path: Path) -> None:
     metric |= {"value": 71.5, "low": 60.0, "high": 80.0, "items": 9}
     task = {
         "name": "words <b>", "items": 10, "problems": {"id-7": "gone & lost"}, "metrics": [metric],
-        "published": {"Spirit LM": {"S": 69.0}, "other": {"T": 1.0}}, "files": ["words/plot.svg", "words/items.jsonl"],
+        "published": {"Spirit LM": {"S": 69.0}, "other": {"T": 1.0}},
+        "files": ["words/plot.png", "words/plot.svg", "words/items.jsonl"],
     }  # fmt: skip
     (tmp_path / "gen" / "words").mkdir(parents=True)
+    (tmp_path / "gen" / "words" / "plot.png").write_bytes(b"\x89PNG")  # the same picture again
     (tmp_path / "gen" / "words" / "plot.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     (tmp_path / "gen" / "results.json").write_text(json.dumps({"tasks": [task]}))
     page = report(tmp_path)

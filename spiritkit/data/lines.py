@@ -43,7 +43,9 @@ def json_lines(path: Path, wanted: str = "a file of JSON lines") -> Iterator[tup
             continue
         try:
             value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+            if "\\u" in line:  # half a surrogate pair is text that no file can have
+                json.dumps(value, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path}:{number}: not JSON: {error}; expected one object a line") from error
         if not isinstance(value, dict):
             raise InputError(f"{path}:{number}: holds a {type(value).__name__}; expected a JSON object")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from spiritkit.errors import SpiritkitError
+from spiritkit.errors import MissingFileError, RequestError, SpiritkitError
 from spiritkit.interfaces import SpeechTextModel
 from spiritkit.types import Generation, Output, Prompt, Score
 
@@ -16,6 +16,9 @@ Answer = TypeVar("Answer")
 def score_each(model: SpeechTextModel, pairs: Sequence[tuple[Prompt, Prompt]]) -> list[Score | SpiritkitError]:
     """The score of each (prompt, continuation), or why there is none: a recording that is missing, a sequence longer
     than the model's context.
+
+    Raises:
+        RequestError: it is not the question that is at fault, but the model as it was composed.
     """
     return _each(model.score_batch, pairs)
 
@@ -30,7 +33,11 @@ def generate_each(
     top_p: float = 1.0,
     seeds: Sequence[int],
 ) -> list[Generation | SpiritkitError]:
-    """The continuation of each prompt, drawn from its own seed, or why there is none."""
+    """The continuation of each prompt, drawn from its own seed, or why there is none.
+
+    Raises:
+        RequestError: as for `score_each`.
+    """
 
     def generate(questions: Sequence[tuple[Prompt, int]]) -> list[Generation]:
         return model.generate_batch(
@@ -53,6 +60,8 @@ def _each(
     try:
         return list(ask(questions))
     except SpiritkitError as error:
+        if isinstance(error, RequestError) and not isinstance(error, MissingFileError):
+            raise
         if len(questions) == 1:
             return [error]
     # One of them failed: alone it fails again, and the others do not.

@@ -109,9 +109,13 @@ def _metrics(task: str, evaluations: Sequence[Evaluation]) -> list[Metric]:
 def _differences(task: str, metrics: Sequence[Metric], evaluations: Sequence[Evaluation]) -> list[str]:
     first, *others = evaluations
     results = [list(ResultFile(one.folder / task / "items.jsonl").read().values()) for one in evaluations]
-    rows = []
+    rows, shared = [], []
     for one, theirs in zip(others, results[1:], strict=True):
         found = [difference(results[0], theirs, metric, resamples=_RESAMPLES, seed=0) for metric in metrics]
         cells = [difference_cell(each, metric) for each, metric in zip(found, metrics, strict=True)]
         rows.append((f"{one.name} - {first.name}", cells))
-    return [f"Difference to {first.name} on the items that both have:", score_table(metrics, rows, {})]
+        shared.append(f"{one.name}: {max((each.items for each in found if each), default=0)}")
+    return [
+        f"Difference to {first.name} on the items that both have ({'; '.join(shared)}):",
+        score_table(metrics, rows, {}),
+    ]

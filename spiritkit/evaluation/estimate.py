@@ -59,7 +59,7 @@ def difference(
     ours = {result.id: result for result in first if metric.name in result.counts}
     theirs = {result.id: result for result in second if metric.name in result.counts}
     common = sorted(ours.keys() & theirs.keys())
-    pairs = np.array([[*ours[id].counts[metric.name], *theirs[id].counts[metric.name]] for id in common])
+    pairs = np.array([[*ours[id].counts[metric.name], *theirs[id].counts[metric.name]] for id in common], dtype=float)
     if not common or not pairs[:, 1].sum() or not pairs[:, 3].sum():
         return None
     scale = 100.0 if metric.unit == "%" else 1.0
@@ -89,8 +89,8 @@ def _interval(counts: np.ndarray, name: str, resamples: int, seed: int) -> tuple
 
 
 def _quotient(sums: np.ndarray) -> np.ndarray:
-    """Sum over weight of `[…, 2]`, or the second such quotient minus the first of `[…, 4]`."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quotients = sums[..., 0::2] / sums[..., 1::2]
+    """Sum over weight of `[…, 2]`, or the second such quotient minus the first of `[…, 4]`; NaN without any weight."""
+    totals, weights = sums[..., 0::2], sums[..., 1::2]
+    quotients = np.divide(totals, weights, out=np.full_like(totals, np.nan), where=weights > 0)
     result: np.ndarray = quotients[..., -1] - (quotients[..., 0] if quotients.shape[-1] == 2 else 0)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,9 @@ from spiritkit.evaluation.results import ResultFile, check_results
 from spiritkit.evaluation.summary import Summary, report, summarize, to_json
 from spiritkit.interfaces import Context, Item, LanguageModel, Result, SpeechTextModel, Step, Task, Trial
 from spiritkit.seeding import derive
+
+#: A task's name is that of its folder.
+_NAME = re.compile(r"\w[\w-]*")
 
 
 class Evaluate(Step):
@@ -32,7 +36,8 @@ class Evaluate(Step):
         resamples: how often items are drawn anew for an interval.
 
     Raises:
-        RequestError: no tasks; both `model` and `language_model`; a number out of its range.
+        RequestError: no tasks, or one whose name is none of a folder; both `model` and `language_model`; a number out
+            of its range.
     """
 
     runtime = ("batch_size",)
@@ -53,9 +58,16 @@ class Evaluate(Step):
             raise RequestError("evaluate.v1: model and language_model are both given; expected one of them at most")
         numbers = {"batch_size": batch_size, "limit": limit, "resamples": resamples}
         check_range("evaluate.v1", numbers, at_least=1)
+        wrong = next((name for name in tasks if not _NAME.fullmatch(name)), None)
+        if wrong is not None:
+            raise RequestError(
+                f"evaluate.v1: tasks has {wrong!r}; expected letters, digits, '-' and '_': each has a folder"
+            )
         self._tasks = tasks
         self._model, self._language_model = model, language_model
         self._batch_size, self._limit, self._resamples = batch_size, limit, resamples
+        if model:
+            self.sections = ()  # no part of the recipe changes the result
 
     def input_files(self) -> list[Path]:
         """The tasks' tables."""
@@ -94,6 +106,11 @@ class Evaluate(Step):
             raise InputError(f"task {name}: two items have the id {twice[0]!r}; expected each once")
         if not items:
             raise InputError(f"task {name} has no items")
+        for item in items:
+            try:
+                item.id.encode()
+            except UnicodeEncodeError as error:
+                raise InputError(f"task {name}: the id {item.id!r} has half of a surrogate pair") from error
         if self._limit is None or self._limit >= len(items):
             return items
         return sorted(items, key=lambda item: derive(seed, "subset", name, item.id))[: self._limit]

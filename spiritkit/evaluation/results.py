@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from spiritkit.interfaces import Item, Result, Task
 
 
 class ResultFile:
-    """`items.jsonl` of one task. A line that was cut off while it was written is dropped, and written again."""
+    """`items.jsonl` of one task. A line that was cut off while it was written counts for nothing, and the first one
+    that is added takes its place.
+    """
 
     def __init__(self, path: Path):
         self._path = path
@@ -27,12 +30,8 @@ class ResultFile:
         if not self._path.exists():
             return {}
         content = self._path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            with self._path.open("r+b") as file:
-                file.truncate(whole)
         results = {}
-        for number, line in enumerate(content[:whole].splitlines(), start=1):
+        for number, line in enumerate(content[: _whole(content)].splitlines(), start=1):
             try:
                 result = from_json(json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -50,9 +49,24 @@ class ResultFile:
             The results as `read` gives them, so that an evaluation that went on has the same as one that did not.
         """
         lines = [json.dumps(to_json(result), ensure_ascii=False, allow_nan=False) for result in results]
+        self._drop_what_was_cut_off()
         with self._path.open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
         return [from_json(json.loads(line)) for line in lines]
+
+    def _drop_what_was_cut_off(self) -> None:
+        if not self._path.exists() or not self._path.stat().st_size:
+            return
+        with self._path.open("rb+") as file:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.seek(0)
+                file.truncate(_whole(file.read()))
+
+
+def _whole(content: bytes) -> int:
+    """How many bytes the lines that are whole have."""
+    return content.rfind(b"\n") + 1
 
 
 def to_json(result: Result) -> dict[str, Any]:
@@ -88,6 +102,8 @@ def check_results(name: str, task: Task, items: Collection[Item], results: Colle
         )
     metrics = {metric.name for metric in task.metrics}
     for result in results:
+        if result.problem is not None and result.counts:
+            raise SpiritkitError(f"task {name}: item {result.id!r} has a problem and counts; expected one of the two")
         for metric, pair in result.counts.items():
             if metric not in metrics:
                 raise SpiritkitError(

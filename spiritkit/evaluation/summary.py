@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,13 +42,16 @@ def summarize(name: str, task: Task, results: Sequence[Result], *, resamples: in
     """Figures of all of a task's results.
 
     Raises:
-        SpiritkitError: the task has figures of the whole that are not among its metrics.
+        SpiritkitError: the task has figures of the whole that are not among its metrics, or no finite numbers.
     """
     scored = [result for result in results if result.problem is None]
     figures = task.overall(scored) if scored else {}
     unknown = set(figures) - {metric.name for metric in task.metrics}
     if unknown:
         raise SpiritkitError(f"task {name} has figures of {', '.join(sorted(unknown))}, which are none of its metrics")
+    for metric_name, value in figures.items():
+        if not math.isfinite(value):
+            raise SpiritkitError(f"task {name}: {metric_name} of the whole is {value}; expected a finite number")
     return Summary(
         name,
         len(results),

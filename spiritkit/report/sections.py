@@ -19,6 +19,8 @@ from spiritkit.report.clips import Shown, Studio
 from spiritkit.types import Units
 
 _PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
+#: Headings of stages other than their names.
+_STAGES = {"encode": "encoding"}
 
 #: Passes items through, showing how far the work has come.
 Progress = Callable[..., Iterator[Any]]
@@ -113,6 +115,12 @@ class Section:
         return f"{self.total} recording{several} encoded{' and spoken again' if self.pairs else ''}"
 
     @property
+    def stages(self) -> list[tuple[str, str]]:
+        """What of the prompts took time, in order, each with a heading: a cascade has other stages than a recipe."""
+        stages = dict.fromkeys(stage for one in self.continued for stage in one.speed.seconds)
+        return [(stage, _STAGES.get(stage, stage.replace("_", " "))) for stage in stages]
+
+    @property
     def speeds(self) -> list[Speed]:
         """Of all prompts, and of them together if they are several."""
         speeds = [one.speed for one in self.continued]
@@ -201,10 +209,14 @@ def _table(summary: Summary, folder: Path) -> Table:
         cells = [f"{figures[one.name]:.{one.digits}f}" if one.name in figures else NOTHING for one in metrics]
         if set(cells) != {NOTHING}:
             rows.append((f"{system} (published)", cells))
+    # Of a picture that is there in several formats the last in `_PICTURES` is shown.
+    formats = {
+        file.with_suffix(""): file for end in _PICTURES for file in map(Path, summary.files) if file.suffix == end
+    }
     pictures = [
         (name, sound.data_uri(_PICTURES[Path(name).suffix], (folder / name).read_bytes()))
         for name in summary.files
-        if Path(name).suffix in _PICTURES and (folder / name).is_file()
+        if Path(name) in formats.values() and (folder / name).is_file()
     ]
     return Table(summary.name, [heading(one) for one in metrics], rows, summary.items, summary.problems, pictures)
 

@@ -21,8 +21,8 @@ from spiritkit_hf.pretrained import configuration, network, processor
 class HFAudioClassification(Classifier):
     """An audio classifier in Hugging Face format (wav2vec 2.0, HuBERT, AST, Whisper, …), such as one of emotion.
 
-    A recording that is longer than the network hears at once (AST, Whisper) is cut into equal windows, whose logits are
-    averaged.
+    Of a recording that is longer than the network hears at once (AST, Whisper), the logits of as many windows as it
+    takes, evenly spaced from beginning to end, are averaged.
 
     Args:
         checkpoint: a folder in Hugging Face format, or a hub name.

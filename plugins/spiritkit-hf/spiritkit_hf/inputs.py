@@ -50,11 +50,12 @@ def sounds(features: Any, waves: Sequence[np.ndarray]) -> dict[str, torch.Tensor
 
 @torch.inference_mode()
 def sound_logits(model: Any, features: Any, samples: np.ndarray) -> torch.Tensor:
-    """Logits `[1, K]` of one recording float32 `[T]`. One that is longer than the network hears at once is cut into
-    equal windows, whose logits are averaged.
+    """Logits `[1, K]` of one recording float32 `[T]`. Of one that is longer than the network hears at once, those of as
+    many windows as it takes, evenly spaced from beginning to end, are averaged.
     """
     limit = heard_at_once(features) or max(1, len(samples))
-    windows = np.array_split(samples, max(1, math.ceil(len(samples) / limit)))
+    starts = np.linspace(0, max(0, len(samples) - limit), max(1, math.ceil(len(samples) / limit)))
+    windows = [samples[start : start + limit] for start in starts.astype(int)]
     with torch.random.fork_rng(devices=[]):  # some networks draw a number for each layer, even in inference
         logits = [
             model(**{name: value.to(model.device) for name, value in sounds(features, [window]).items()}).logits

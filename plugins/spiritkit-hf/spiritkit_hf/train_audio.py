@@ -43,7 +43,6 @@ _SMALL: dict[str, Any] = {
     "patch_size": 16,
     "frequency_stride": 16,
     "time_stride": 16,
-    "hidden_dropout_prob": 0.1,
 }
 #: So many recordings say how loud the bands of the corpus are.
 _MEASURED = 100
@@ -88,8 +87,8 @@ class TrainAudioClassifier(Step):
         label: str,
         checkpoint: Path | str | None = None,
         architecture: dict[str, Any] | None = None,
-        crop_seconds: float = 5.0,
-        gain_db: float = 6.0,
+        crop_seconds: float = 6.4,
+        gain_db: float = 3.0,
         steps: int = 1500,
         batch_size: int = 16,
         learning_rate: float = 1e-3,

@@ -15,6 +15,10 @@ def test_components_load():
     assert [(one.kind, one.name) for one in components] == [
         ("text_tokenizer", "hf-tokenizer.v1"),
         ("language_model", "hf-causal.v1"),
+        ("classifier", "hf-text-classification.v1"),
+        ("classifier", "hf-audio-classification.v1"),
+        ("step", "train-text-classifier.v1"),
+        ("step", "train-audio-classifier.v1"),
     ]
     for one in components:
         assert issubclass(one.load(), INTERFACES[one.kind])

@@ -130,7 +130,13 @@ class TestTrainAudioClassifier(ModelFiles):
 
 
 def test_moods_of_texts_are_learned(tmp_path: Path) -> None:
-    sizes = {"architecture": None, "steps": 80, "batch_size": 32, "learning_rate": 3e-3, "validate_every": 40}
+    sizes = {
+        "architecture": {"hidden_size": 64, "num_hidden_layers": 1},
+        "steps": 150,
+        "batch_size": 32,
+        "learning_rate": 3e-3,
+        "validate_every": 75,
+    }
     text(corpus=Texts(300, 1), validation=Texts(60, 2), **sizes).run(context(tmp_path))
     assert reported(tmp_path, "accuracy")[-1] >= 0.95
     assert reported(tmp_path, "share_of_the_most_frequent_label") == pytest.approx([1 / 3, 1 / 3])
@@ -144,7 +150,7 @@ def test_moods_of_texts_are_learned(tmp_path: Path) -> None:
 
 
 def test_pitch_of_tones_is_learned(tmp_path: Path) -> None:
-    sizes = {"steps": 60, "batch_size": 16, "learning_rate": 3e-3, "validate_every": 30}
+    sizes = {"steps": 40, "batch_size": 16, "learning_rate": 5e-3, "validate_every": 20}
     sound(corpus=Tones(60, 1), validation=Tones(20, 2), **sizes).run(context(tmp_path))
     assert reported(tmp_path, "accuracy")[-1] >= 0.95
     part = HFAudioClassification(checkpoint=tmp_path / "model", labels={"low": "man", "high": "bird"}, device="cpu")

@@ -107,9 +107,8 @@ class CausalModel(LanguageModel):
         Prompt and new ids together never exceed `context_length`: generation ends when the context is full.
 
         Raises:
-            RequestError: at the call: the prompt is longer than `context_length`; the constraint allows nothing, or
-                ids that the model does not have.
-            InputError: at the call: no ids, or ids that the model does not have.
+            RequestError: at the call: the constraint allows nothing, or ids that the model does not have.
+            InputError: at the call: no ids, ids that the model does not have, or more than `context_length`.
         """
         self._check([ids])
         steps = self._steps([ids], allowed_rows(constraint, self.rows), sampling)
@@ -136,19 +135,20 @@ class CausalModel(LanguageModel):
 
     def score(self, batch: Sequence[Sequence[int]]) -> list[np.ndarray]:
         """For each sequence of T ids, float32 `[T - 1]`: the natural log-probability of ids 1…T - 1, each given all
-        before it, over all `rows`. In float32 it does not depend on the rest of the batch beyond rounding.
+        before it, over all `rows`. In float32 it does not depend on the rest of the batch beyond rounding. Sequences
+        of one batch that are alike have the same scores in any format.
 
         Raises:
-            RequestError: a sequence is longer than `context_length`.
-            InputError: a sequence is empty or has ids that the model does not have.
+            InputError: a sequence is empty, is longer than `context_length`, or has ids that the model does not have.
         """
         self._check(batch)
-        results: dict[int, np.ndarray] = {}
-        for group in by_length([len(ids) for ids in batch], _BATCH_TOKENS):
-            lengths = [len(batch[index]) - 1 for index in group]
-            scores = self._score([batch[index] for index in group])
-            results.update(zip(group, [part.numpy() for part in scores.split(lengths)], strict=True))
-        return [results[index] for index in range(len(batch))]
+        different = list(dict.fromkeys(tuple(ids) for ids in batch))
+        results: dict[tuple[int, ...], np.ndarray] = {}
+        for group in by_length([len(ids) for ids in different], _BATCH_TOKENS):
+            sequences = [different[index] for index in group]
+            scores = self._score(sequences).split([len(ids) - 1 for ids in sequences])
+            results.update(zip(sequences, [part.numpy() for part in scores], strict=True))
+        return [results[tuple(ids)] for ids in batch]
 
     def hidden_states(self, batch: Sequence[Sequence[int]]) -> list[np.ndarray]:
         """For each sequence of T ids, float32 `[L + 1, T, D]`: the embedding's output, then each of L layers'.
@@ -156,7 +156,7 @@ class CausalModel(LanguageModel):
         The last is the last layer's own output; transformers' `hidden_states[-1]` is that after the final norm.
 
         Raises:
-            RequestError, InputError: as for `score`.
+            InputError: as for `score`.
         """
         self._check(batch)
         results: dict[int, np.ndarray] = {}
@@ -172,7 +172,7 @@ class CausalModel(LanguageModel):
             if len(ids) == 0:
                 raise InputError("a sequence has no ids; expected at least one")
             if len(ids) > self.context_length:
-                raise RequestError(
+                raise InputError(
                     f"a sequence has {len(ids)} ids; the language model's context holds {self.context_length}"
                 )
             wrong = next((id for id in ids if not 0 <= id < self.rows), None)

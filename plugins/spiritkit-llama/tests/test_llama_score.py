@@ -38,6 +38,15 @@ def test_scores_do_not_depend_on_groups_and_chunks(llama, batch, monkeypatch, to
         np.testing.assert_allclose(score, alone, rtol=0, atol=1e-4)
 
 
+def test_a_sequence_that_occurs_again_is_scored_once(llama, batch, monkeypatch):
+    """In bfloat16 it would else have another score beside other sequences, and a tie be none."""
+    plain, computed = llama._score, []
+    monkeypatch.setattr(llama, "_score", lambda rows: computed.extend(rows) or plain(rows))
+    scores = llama.score([batch[3], batch[2], list(batch[3]), batch[0]])
+    assert sorted(map(list, computed)) == sorted([batch[3], batch[2], batch[0]])
+    np.testing.assert_array_equal(scores[2], scores[0])
+
+
 def test_the_score_of_what_was_generated_is_the_sum_of_its_steps(llama):
     """A cached step and a whole pass must agree: greedy picks are the most probable ids of the whole pass, too."""
     prompt = [1, 2, 3]

@@ -142,7 +142,7 @@ def test_scores_by_hand(mmlu: Path, recorder: Any, tmp_path: Path) -> None:
 def test_what_does_not_fit_is_reported_not_cut(mmlu: Path, recorder: Any, tmp_path: Path) -> None:
     def rule(before: str, after: str) -> Score:
         if "What is 2 + 4 in anatomy" in before:
-            raise RequestError("a sequence has 5000 ids; the language model's context holds 4096")
+            raise InputError("a sequence has 5000 ids; the language model's context holds 4096")
         return Score(-float(ord(after[1])), 1)
 
     task = MMLU(data=str(mmlu), subjects=["anatomy"])

@@ -11,7 +11,7 @@ from lm_eval.models.huggingface import HFLM
 from spiritkit_lm_eval.mmlu import MMLU
 from spiritkit_lm_eval.model import SpeechTextLM
 
-from spiritkit.errors import RequestError
+from spiritkit.errors import InputError
 from spiritkit.interfaces import Trial
 from spiritkit.types import Score
 
@@ -158,14 +158,14 @@ def test_stop_texts_cut_at_the_first(recorder: Any) -> None:
 def test_what_does_not_fit_is_an_error_and_others_are_answered(pipelines: Any) -> None:
     model = SpeechTextLM(pipelines[False])
     asked = requests("loglikelihood", [("the " * 600, " Paris"), ("the", " Paris")])
-    with pytest.raises(RequestError, match="the language model's context holds 512"):
+    with pytest.raises(InputError, match="the language model's context holds 512"):
         model.loglikelihood(asked)
     long, short = model.answers(asked)
-    assert isinstance(long, RequestError)
+    assert isinstance(long, InputError)
     assert isinstance(short, tuple)
     mixed = [*requests("loglikelihood_rolling", [("the " * 600,), ("the",)]), asked[1]]
     found = model.answers(mixed, greedy=False)
-    assert isinstance(found[0], RequestError)
+    assert isinstance(found[0], InputError)
     assert isinstance(found[1], float)
     assert found[2] == (short[0], False)
 

@@ -108,7 +108,7 @@ def test_repeats_are_asked_as_often(own_tasks: Path, recorder: Any, tmp_path: Pa
 def test_a_problem_of_one_document_is_its_own(own_tasks: Path, recorder: Any, tmp_path: Path) -> None:
     def rule(before: str, after: str) -> Score:
         if "Spain" in before:
-            raise RequestError("too long")
+            raise InputError("too long")
         return Score(float("nan") if "Italy" in before else -1.0, 1)
 
     task = LMEval(tasks=["ended"], include_path=[str(own_tasks)])

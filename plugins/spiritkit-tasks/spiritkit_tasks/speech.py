@@ -10,8 +10,11 @@ import numpy as np
 
 from spiritkit.audio import read_audio, write_wav
 from spiritkit.errors import RequestError
+from spiritkit.hashing import hash_json
 from spiritkit.types import Audio, Generation, Speech
 
+#: Characters of a file's name without ending: file systems take 255, and a temporary name is longer.
+_LONGEST = 200
 _SILENT = Audio(np.zeros(0, dtype=np.float32), 16_000)
 
 
@@ -44,13 +47,17 @@ def keep(folder: Path, name: str, audio: Audio, below: str = "speech") -> str:
 
     Args:
         folder: the task's.
-        name: anything; characters that a file name cannot have are written as `%2F`.
+        name: anything; characters that a file name may not have are written as `%2F`, and of a name that is too long
+            the end as its hash.
         audio: what is written.
         below: the folder in it.
 
     Returns:
         The file, relative to the task's folder.
     """
-    path = folder / below / f"{quote(name, safe=' ')}.wav"
+    written = quote(name, safe=" ")
+    if len(written) > _LONGEST:
+        written = f"{written[: _LONGEST - 17]}-{hash_json(name)[:16]}"
+    path = folder / below / f"{written}.wav"
     write_wav(path, audio)
     return str(path.relative_to(folder))

@@ -327,6 +327,14 @@ def test_malformed_tables_are_refused_by_line(intent_folder: Path, line: str, me
         FewShotIntent(folder=str(intent_folder), shots=[0]).items()
 
 
+def test_tables_are_input_files_in_one_order(intent_folder: Path) -> None:
+    # As a set of names they would come in another order in every other process, and the step would run again.
+    for splits in (("test", "train"), ("train", "test")):
+        task = FewShotIntent(folder=str(intent_folder), split=splits[0], shots_from=splits[1])
+        assert [path.name for path in task.input_files()] == [f"{split}_data.csv" for split in splits]
+    assert len(FewShotIntent(folder=str(intent_folder), shots_from="test").input_files()) == 1
+
+
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"test_data.csv: no such file"):
         FewShotIntent(folder=str(tmp_path), shots=[0]).items()

@@ -184,6 +184,36 @@ def test_missing_recordings_are_problems_of_their_prompts(
     assert "prompt1.wav: no such file" in str(problems["speech/p1"])
 
 
+def test_a_damaged_recording_is_a_problem_of_its_prompt(
+    make: Callable[..., STSP], fakes: Any, trial: Trial, stsp_folder: Path
+) -> None:
+    (stsp_folder / "wav/prompt1.wav").write_bytes(b"RIFF, and then nothing")
+    task = make(shots=[0], directions=["S→S"])
+    problems = {result.id: result.problem for result in task.evaluate(fakes.Model(ANSWERS), task.items(), trial)}
+    assert [id for id, problem in problems.items() if problem] == ["speech/p1"]
+    assert "prompt1.wav: not audio" in str(problems["speech/p1"])
+
+
+def test_what_the_classifier_cannot_take_is_a_problem_of_its_prompt_alone(
+    make: Callable[..., STSP], fakes: Any, trial: Trial
+) -> None:
+    class Short(fakes.Classifier):  # type: ignore[misc, name-defined]
+        def classify(self, batch: Any) -> Any:
+            long = next((text for text in batch if len(text) > 40), None)
+            if long:
+                raise InputError(f"a text of {len(long)} letters; expected 40 at most")
+            return super().classify(batch)
+
+    task = make(
+        text_classifier=lambda: Short("text", ("positive", "negative", "neutral")), directions=["T→T"], shots=[0]
+    )
+    answers = {**ANSWERS, "negative words": "something negative" * 3}
+    results = {result.id: result for result in task.evaluate(fakes.Model(answers), task.items(), trial)}
+    assert results["text/p1"].problem == "T→T 0-shot: a text of 54 letters; expected 40 at most"
+    assert not results["text/p1"].counts
+    assert results["text/p0"].counts["T→T 0-shot"] == (3, 3)
+
+
 def test_labels_that_say_no_sentiment_are_refused_until_mapped(
     make: Callable[..., STSP], fakes: Any, trial: Trial
 ) -> None:

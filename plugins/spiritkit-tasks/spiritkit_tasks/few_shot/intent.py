@@ -77,7 +77,8 @@ class FewShotIntent(FewShot):
 
     def input_files(self) -> list[Path]:
         """The tables."""
-        return [require(self._table(split), "a table of commands") for split in {self._split, self._shots_from}]
+        splits = dict.fromkeys((self._split, self._shots_from))  # in order: it decides the step's fingerprint
+        return [require(self._table(split), "a table of commands") for split in splits]
 
     def _table(self, split: str) -> Path:
         return self._folder / "data" / f"{split}_data.csv"

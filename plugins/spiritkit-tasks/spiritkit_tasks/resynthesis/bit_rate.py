@@ -40,7 +40,7 @@ def entropy_rate(utterances: Sequence[Mapping[str, Sequence[int]]], seconds: flo
         seconds: of all of them together.
     """
     bits = 0.0
-    for stream in {stream for utterance in utterances for stream in utterance}:
+    for stream in sorted({stream for utterance in utterances for stream in utterance}):
         counts = np.array(list(Counter(code for one in utterances for code in one.get(stream, ())).values()))
         if counts.size:
             bits += float(-(counts * np.log2(counts / counts.sum())).sum())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from spiritkit.audio import read_audio
-from spiritkit.errors import RequestError
+from spiritkit.errors import InputError, RequestError, SpiritkitError
 from spiritkit.interfaces import Classifier
 from spiritkit.types import Audio
 from spiritkit_tasks.stsp.files import EMOTIONS, SENTIMENTS, Modality
@@ -34,8 +34,9 @@ class Judge:
         self._sentiments = {**_KNOWN, **{label.lower(): sentiment for label, sentiment in labels.items()}}
         self._built: Classifier | None = None
 
-    def sentiments(self, batch: Sequence[str | Audio]) -> list[str]:
-        """The sentiment of each; empty for text without words and for speech without sound.
+    def sentiments(self, batch: Sequence[str | Audio]) -> list[str | SpiritkitError]:
+        """The sentiment of each, empty for text without words and for speech without sound; or why it cannot be judged,
+        such as a text that is too long for the classifier.
 
         Raises:
             RequestError: the classifier judges the other modality, or has a label that means no sentiment.
@@ -51,12 +52,23 @@ class Judge:
             elif one.strip():
                 places.append(index)
                 heard.append(one)
-        found = [""] * len(batch)
-        if heard:
-            for index, probabilities in zip(places, classifier.classify(heard), strict=True):  # type: ignore[arg-type]
-                label = max(classifier.labels, key=lambda label: probabilities[label])
-                found[index] = self._sentiments[label.lower()]
+        found: list[str | SpiritkitError] = [""] * len(batch)
+        for index, sentiment in zip(places, self._classified(heard), strict=True):
+            found[index] = sentiment
         return found
+
+    def _classified(self, heard: Sequence[str | Audio]) -> list[str | SpiritkitError]:
+        if not heard:
+            return []
+        try:
+            judged = self._classifier.classify(heard)  # type: ignore[arg-type]
+        except InputError as error:
+            if len(heard) == 1:
+                return [error]
+            return [sentiment for one in heard for sentiment in self._classified([one])]
+        labels = self._classifier.labels
+        best = [max(labels, key=lambda label: probabilities[label]) for probabilities in judged]
+        return [self._sentiments[label.lower()] for label in best]
 
     @property
     def _classifier(self) -> Classifier:

@@ -300,12 +300,20 @@ class STSP(Task):
         for letter, modality in _MODALITIES.items():
             if not self._is_judged(modality):
                 continue
-            asked = [one for one in open_results if one.question.modality == modality and one.problem is None]
-            contents = [one.question.prompt.content for one in asked]
-            given: Sequence[str | Audio] = (
-                contents if modality == "text" else [AudioFile(self._folder / path).load() for path in contents]
-            )
-            for one, sentiment in zip(asked, self._judges[modality].sentiments(given), strict=True):
+            asked: list[tuple[_Open, str | Audio]] = []
+            for one in open_results:
+                if one.question.modality != modality or one.problem is not None:
+                    continue
+                content = one.question.prompt.content
+                try:
+                    asked.append((one, content if modality == "text" else AudioFile(self._folder / content).load()))
+                except SpiritkitError as error:  # a model that is given files has not read it yet
+                    one.problem = str(error)
+            sentiments = self._judges[modality].sentiments([content for _, content in asked])
+            for (one, _), sentiment in zip(asked, sentiments, strict=True):
+                if isinstance(sentiment, SpiritkitError):
+                    one.problem = str(sentiment)
+                    continue
                 one.details["judged"] = sentiment
                 one.count(f"{letter} prompts", [sentiment])
 
@@ -354,6 +362,9 @@ class STSP(Task):
             contents = [answer.text if target == "text" else spoken(answer) for _, answer in made]
             sentiments = self._judges[target].sentiments(contents)
             for (one, _), content, sentiment in zip(made, contents, sentiments, strict=True):
+                if isinstance(sentiment, SpiritkitError):
+                    one.problem = f"{name}: {sentiment}"
+                    continue
                 predicted[one.question.id].append(sentiment)
                 if isinstance(content, str):
                     said[one.question.id].append(content)
