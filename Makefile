@@ -57,7 +57,7 @@ benchmark: .venv/test
 .venv/test: .venv/bin/python $(PROJECTS)
 	$(PIP) --editable ".[dev,docs,train]" $(addprefix --editable ,$(PLUGINS))
 	$(PIP) --editable "plugins/spiritkit-f0[pyin]" --editable "plugins/spiritkit-hubert[convert]" \
-		--editable "plugins/spiritkit-llama[device-map]"
+		--editable "plugins/spiritkit-llama[device-map]" --editable "plugins/spiritkit-whisper[dev]"
 	@touch $@ .venv/demo
 
 clean:

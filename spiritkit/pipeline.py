@@ -512,6 +512,8 @@ class Pipeline(SpeechTextModel):
             shared = next((i for i, (a, b) in enumerate(zip(context, whole, strict=False)) if a != b), len(context))
             if shared >= len(whole):
                 raise InputError("the continuation to score adds no token to the prompt")
+            if len(whole) == 1:
+                raise InputError("the continuation to score is the first token of all, which nothing makes probable")
             scores.append(Score(float(values[max(shared - 1, 0) :].sum(dtype=np.float64)), len(whole) - max(shared, 1)))
         return scores
 

@@ -1,4 +1,4 @@
-"""A recipe of text alone: a plain language model beside those that hear."""
+"""Recipes with less than all parts: of text alone, and of speech alone."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import spiritkit
-from spiritkit import Pipeline
-from spiritkit.errors import RecipeError, RequestError
+from spiritkit import Pipeline, Speech
+from spiritkit.errors import InputError, RecipeError, RequestError
 
 RECIPE = """
 text_tokenizer: {{use: sentencepiece.v1, model: "{model}/tokenizer.model"}}
@@ -40,3 +40,11 @@ def test_what_it_cannot_do_is_said(tmp_path: Path, reference_checkpoints: Path) 
         pipeline.encode("a.wav")
     with pytest.raises(RecipeError, match="no tokenizer 'hubert'"):
         load(tmp_path, reference_checkpoints, '{text: true}, {stream: hubert, format: "[Hu{}]"}')
+
+
+def test_the_first_token_of_all_has_no_probability() -> None:
+    llama = "language_model={use: llama-init.v1, hidden_size: 32, layers: 1, heads: 2}"
+    pipeline = spiritkit.load("example/units", [llama])  # nothing opens a sequence of its vocabulary
+    assert pipeline.score([], Speech(tokens=pipeline.parse("[En1][Ce2]"))).n_tokens == 1
+    with pytest.raises(InputError, match="is the first token of all"):
+        pipeline.score([], Speech(tokens=pipeline.parse("[En1]")))
