@@ -112,7 +112,7 @@ def test_hidden_states_are_the_embedding_and_each_layer(checkpoints, kind):
 def test_the_context_is_never_exceeded(models):
     for kind in ("opt", "gpt2"):  # these have a table of positions
         assert len(list(models(kind).generate([1] * 60, ANY, Sampling(max_new_tokens=100, temperature=0)))) == 4
-        with pytest.raises(RequestError, match=r"65 ids.*64"):
+        with pytest.raises(InputError, match=r"65 ids.*64"):
             models(kind).score([[1] * 65])
     with pytest.raises(InputError, match="id 50 "):
         models("opt").score([[50]])

@@ -113,7 +113,7 @@ def test_sequences_that_the_model_cannot_take(llama, call):
         else:
             getattr(llama, call)([[1], ids])
 
-    with pytest.raises(RequestError, match=r"65 ids.*64"):
+    with pytest.raises(InputError, match=r"65 ids.*64"):
         run([1] * 65)
     with pytest.raises(InputError, match="no ids"):
         run([])
