@@ -49,6 +49,9 @@ class Generator(Tables):
             self.register_buffer("synthesis", synthesis(config.istft), persistent=False)
             if config.istft.source == "harmonic":
                 self.source_conv = nn.Conv1d(CHANNELS * config.istft.hop, channels, 7, padding=3)
+                # Pulses are loud, and would drown what the units say until the network has learnt to filter them: so
+                # they come in no further than they help.
+                nn.init.zeros_(self.source_conv.weight)
                 self.f0_predictor = F0Head(config)
 
     def forward(self, codes: torch.Tensor, signal: torch.Tensor | None = None) -> torch.Tensor:
