@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from spiritkit.audio import read_audio
 from spiritkit.checkpoints import require
 from spiritkit.errors import InputError, RequestError
 from spiritkit.interfaces import LanguageModel, Recognizer, SpeechTextModel, Synthesizer, TextTokenizer
+from spiritkit.timing import timed
 from spiritkit.types import Audio, Constraint, Generation, Output, Prompt, Sampling, Score, Speech, Text, prompt_parts
 
 #: The same for the same sound: a file's path, time and size, or the number of an object in memory.
@@ -106,10 +105,10 @@ class Cascade(SpeechTextModel):
         model = self._model  # built before its time counts
         if any(isinstance(part, Speech) for prompt in prompts for part in prompt_parts(prompt)):
             _ = self._recognizer
-        with _timed(seconds, "recognizer"):
+        with timed(seconds, "recognizer"):
             texts = self._texts(prompts)
         batch = [self._ids(text) for text in texts]
-        with _timed(seconds, "language_model"):
+        with timed(seconds, "language_model"):
             rows = model.generate_batch(batch, Constraint(((0, self._tokenizer.size),)), sampling)
         generations = []
         for text, ids, new_ids, own_seed in zip(texts, batch, rows, seeds, strict=True):
@@ -206,7 +205,7 @@ class Cascade(SpeechTextModel):
         if not written.strip():
             return []
         synthesizer = self._synthesizer  # built before its time counts
-        with _timed(seconds, "synthesizer"):
+        with timed(seconds, "synthesizer"):
             return [Speech(synthesizer.speak([written], speaker=self._speaker, seed=seed)[0])]
 
 
@@ -231,11 +230,3 @@ def _joined(parts: Sequence[tuple[str, bool]]) -> str:
             whole += " "
         whole, was_heard = whole + text, heard
     return whole
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    """Note how long a stage takes."""
-    started = time.perf_counter()
-    yield
-    seconds[stage] = time.perf_counter() - started

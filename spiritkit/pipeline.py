@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +14,7 @@ from spiritkit import provenance
 from spiritkit.audio import Recording
 from spiritkit.errors import InputError, RequestError, SpiritkitError
 from spiritkit.interfaces import LanguageModel, Serializer, SpeechTextModel, TextTokenizer, UnitTokenizer, Vocoder
+from spiritkit.timing import timed
 from spiritkit.types import (
     Audio,
     Generation,
@@ -444,9 +443,9 @@ class Pipeline(SpeechTextModel):
         sampling = Sampling(max_new_tokens, temperature, top_p, 0, stop_ids, tuple(seeds))
         constraint, model = self.vocabulary.constraint(output, stop_ids), self.language_model  # built before it counts
         seconds: dict[str, float] = {}
-        with _timed(seconds, "encode"):
+        with timed(seconds, "encode"):
             encoded = [self._prompt(parts, output) for parts in self._model_input(prompts)]
-        with _timed(seconds, "language_model"):
+        with timed(seconds, "language_model"):
             continuations = model.generate_batch([ids for _, ids in encoded], constraint, sampling)
         return [
             self._generation(string, ids, new_ids, seconds, speaker=speaker, style=style, seed=own_seed)
@@ -459,7 +458,7 @@ class Pipeline(SpeechTextModel):
         if self.has_vocoder and any(id >= self.vocabulary.text_size for id in new_ids):
             _ = self.vocoder  # built before its time counts
         own = dict(seconds)
-        with _timed(own, "vocoder"):
+        with timed(own, "vocoder"):
             spans = self.spans(new_ids, **wishes)
         return Generation(string, ids, new_ids, spans, own)
 
@@ -578,14 +577,6 @@ class _Counter(Iterable[tuple[int, T]]):
             self.read += 1
             yield self.read - 1, item
         self.exhausted = True
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    """Note how long a stage takes."""
-    started = time.perf_counter()
-    yield
-    seconds[stage] = time.perf_counter() - started
 
 
 def _identity(audio: Path | str | Audio | None) -> str | int:
