@@ -11,7 +11,7 @@ from typing import Any
 
 from spiritkit.cli import parser
 from spiritkit.interfaces import INTERFACES
-from spiritkit.recipe.check import AUDIO, KEYS
+from spiritkit.recipe.check import CHUNKING, KEYS
 from spiritkit.recipe.schema import Parameter, parameters, type_name
 from spiritkit.registry import registry
 
@@ -68,10 +68,10 @@ def _prose(text: str) -> str:
 
 
 def recipe_keys() -> str:
-    """The top-level keys of a recipe, and those of its section `audio`."""
+    """The top-level keys of a recipe, and those of its section `chunking`."""
     keys = ", ".join(f"`{key}`" for key in ["extends", *KEYS])
-    audio = ", ".join(f"`{key}` ({value:g})" for key, value in AUDIO.items())
-    return f"Top-level keys: {keys}. Keys of `audio`, with their defaults: {audio}."
+    chunking = ", ".join(f"`{key}` ({value:g})" for key, value in CHUNKING.items())
+    return f"Top-level keys: {keys}. Keys of `chunking`, with their defaults: {chunking}."
 
 
 MARKS = {"<!-- cli -->": cli, "<!-- components -->": components, "<!-- recipe keys -->": recipe_keys}

@@ -847,6 +847,10 @@ class NamesNoTable(Quiz):
         return [Path("there is no such table")]
 
 
+class Misnames(Quiz):
+    packages = ("there is no such library",)
+
+
 class Numbered(Quiz):
     """The same id twice."""
 
@@ -937,6 +941,7 @@ case(testing.TaskContract, Quiz)
 case(testing.TaskContract, ReadsAtOnce, "test_constructor_is_cheap")
 case(testing.TaskContract, Renowned, "test_metrics_and_published_figures")
 case(testing.TaskContract, NamesNoTable, "test_input_files_are_there")
+case(testing.TaskContract, Misnames, "test_packages_are_installed")
 case(testing.TaskContract, Numbered, "test_items_are_the_same_each_time")
 case(testing.TaskContract, Sampled, "test_items_are_the_same_each_time")
 case(testing.TaskContract, SkipsOne, "test_each_item_has_its_result")

@@ -228,10 +228,15 @@ def test_a_model_of_its_own_depends_on_no_part_of_the_recipe() -> None:
     assert Evaluate(tasks=tasks, model=LetterModel).sections == ()
 
 
-def test_items_of_one_id_and_no_items_are_refused(tmp_path: Path, model: LetterModel) -> None:
+def test_items_of_one_id_and_no_items_are_refused(
+    tmp_path: Path, model: LetterModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(InputError, match="task pairs: two items have the id '0'"):
         evaluated(tmp_path, model, [PAIRS[0], PAIRS[0]])
-    with pytest.raises(InputError, match="task pairs has no items"):
+    with pytest.raises(InputError, match="task pairs has no items$"):
+        evaluated(tmp_path, model, [])
+    monkeypatch.setattr(Pairs, "input_files", lambda _: [tmp_path / "pairs.csv"])
+    with pytest.raises(InputError, match=r"task pairs has no items; expected some in .*pairs\.csv"):
         evaluated(tmp_path, model, [])
     with pytest.raises(InputError, match=r"task pairs: the id '.udce9' has half of a surrogate pair"):
         evaluated(tmp_path, model, [["\udce9", "a", "b"]])

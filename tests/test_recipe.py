@@ -183,11 +183,11 @@ def test_a_step_with_an_unresolved_value_is_not_tried() -> None:
 
 
 def test_chunks_have_a_length() -> None:
-    assert "r.yaml:1: audio.chunk_seconds: is 1e-05; expected at least 0.001" in problems(
-        "audio: {chunk_seconds: 0.00001}\n"
+    assert "r.yaml:1: chunking.chunk_seconds: is 1e-05; expected at least 0.001" in problems(
+        "chunking: {chunk_seconds: 0.00001}\n"
     )
-    assert "r.yaml:1: audio: chunks of 0.05 s; expected at least shortest_seconds (0.08)" in problems(
-        "audio: {chunk_seconds: 0.05}\n"
+    assert "r.yaml:1: chunking: of 0.05 s; expected at least shortest_seconds (0.08)" in problems(
+        "chunking: {chunk_seconds: 0.05}\n"
     )
 
 
@@ -219,7 +219,7 @@ vocabulary:
   blocks: [{text: true}, {stream: huber, format: "[Hu{}]"}, {markers: 3}]
   pad_to_multiple: 2
 serialiser: {use: time-merge.v1}
-audio: {chunk_second: 3, batch_seconds: -1}
+chunking: {chunk_second: 3, batch_seconds: -1}
 seed: 1.5
 steps:
   a: {use: generate.v1, prompts: [{txt: x}], output: sound, temperature: hot}
@@ -239,8 +239,8 @@ steps:
         "; did you mean 'pad_to_multiple_of'?",
         "r.yaml:15: serialiser: neither a recipe key nor a variable",
         "did you mean 'serializer'?",
-        "r.yaml:16: audio.chunk_second: takes ",
-        "r.yaml:16: audio.batch_seconds: is -1; expected at least 0.001",
+        "r.yaml:16: chunking.chunk_second: takes ",
+        "r.yaml:16: chunking.batch_seconds: is -1; expected at least 0.001",
         "r.yaml:17: seed: is 1.5; expected int",
         "r.yaml:19: steps.a.output: is 'sound'; expected 'text' or 'speech' or 'any'",
         "r.yaml:19: steps.a.temperature: is 'hot'; expected float",

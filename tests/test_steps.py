@@ -15,6 +15,7 @@ import soundfile
 from spiritkit import Pipeline, SpiritkitError, Units
 from spiritkit.errors import RecipeError, RequestError
 from spiritkit.recipe import open_recipe
+from spiritkit.run.fingerprint import inputs
 from spiritkit.run.runner import Runner
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -127,11 +128,31 @@ def test_however_the_output_folder_is_spelled_steps_know_each_other(output_dir: 
         "text_tokenizer.model=${output_dir}/again2/model",
     ]
     recipe = open_recipe("r.yaml", overrides)
-    inputs = Runner(recipe)._inputs(recipe.checked.steps["gen"], ["tok", "again"])
-    assert inputs == {"again": recipe.output_dir / "again"}
+    assert inputs(recipe, recipe.checked.steps["gen"], ["tok", "again"]) == {"again": recipe.output_dir / "again"}
     with pytest.raises(RecipeError) as caught:
         recipe.check_files()
     assert [line.split(": ")[1] for line in caught.value.problems if "no such file" in line] == ["text_tokenizer.model"]
+
+
+def test_a_prompt_may_end_with_a_marker(folder: Path) -> None:
+    blocks = "{text: true}, {markers: ['[Text]', '[Speech]']}, {stream: hubert, format: '[Hu{}]'}"
+    blocks += ", {markers: ['[ASR]', '[TTS]']}"
+    asked = (f"vocabulary.blocks=[{blocks}]", "language_model.extend=true", "language_model.trained_on=null")
+    for output, prompt, part, ends in (
+        ("text", "[{speech: clips/a.wav}, {marker: asr}]", {"speech": "clips/a.wav"}, "[ASR]"),
+        ("speech", "[The cat, {marker: tts}]", {"text": "The cat"}, "[TTS]"),
+    ):
+        run("gen", *asked, f"steps.gen.output={output}", f"steps.gen.prompts=[{prompt}]")
+        (line,) = lines(folder / "runs" / "r" / "gen" / "generations.jsonl")
+        assert line["prompt"] == [part, {"marker": "asr" if output == "text" else "tts"}]
+        assert line["prompt_string"].endswith(ends)
+    for prompts, output, message in (
+        ("[[The cat, {marker: tts}]]", "any", "expected output text or speech, got any"),
+        ("[{marker: tts}]", "speech", "prompt 0 has a part with keys marker"),
+        ("[[{marker: tts}, The cat]]", "speech", "prompt 0 has a part with keys marker"),
+    ):
+        with pytest.raises(RecipeError, match=message):
+            run("gen", *asked, f"steps.gen.output={output}", f"steps.gen.prompts={prompts}")
 
 
 def test_a_bad_file_is_reported_and_the_others_are_done(folder: Path) -> None:

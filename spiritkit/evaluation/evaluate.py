@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from spiritkit.atomic import write_json, write_text
@@ -24,8 +25,12 @@ class Evaluate(Step):
     """Puts tasks to a model: the recipe's own parts, or any other speech-text model.
 
     Writes for each task `TASK/items.jsonl`, a line for each item, and what the task adds; then `results.json`, all
-    figures with 95 % bootstrap intervals, and `results.md`, the tables, with published figures beside. Interrupted, it
-    goes on with the items that have no result yet. `spiritkit compare` puts several runs side by side.
+    figures with 95 % bootstrap intervals, and `results.md`, the tables, with published figures beside. `spiritkit
+    compare` puts several runs side by side.
+
+    Results are kept by task: when the recipe has changed, as when the step was interrupted, it goes on with the items
+    that have no result yet of the same task, model and seed. With a smaller `limit`, results beyond it are put aside
+    in `TASK/beyond_limit.jsonl`.
 
     Args:
         tasks: what is measured, each under a name of your choice.
@@ -41,6 +46,8 @@ class Evaluate(Step):
     """
 
     runtime = ("batch_size",)
+    entries = "tasks"
+    over_entries = ("limit", "resamples")
 
     def __init__(
         self,
@@ -77,7 +84,7 @@ class Evaluate(Step):
         """See `Step.run`."""
         # All tables are read before the first item is scored: a malformed one is told at once.
         items = {name: self._chosen(name, task, context.seed) for name, task in self._tasks.items()}
-        model = self._built(context)
+        model = cache(lambda: self._built(context))  # if all results are there, it is not loaded
         summaries = []
         for name, task in self._tasks.items():
             trial = Trial(context.folder / name, derive(context.seed, "task", name))
@@ -105,7 +112,8 @@ class Evaluate(Step):
         if twice:
             raise InputError(f"task {name}: two items have the id {twice[0]!r}; expected each once")
         if not items:
-            raise InputError(f"task {name} has no items")
+            tables = ", ".join(map(str, task.input_files()))
+            raise InputError(f"task {name} has no items{tables and f'; expected some in {tables}'}")
         for item in items:
             try:
                 item.id.encode()
@@ -116,20 +124,28 @@ class Evaluate(Step):
         return sorted(items, key=lambda item: derive(seed, "subset", name, item.id))[: self._limit]
 
     def _results(
-        self, task: Task, items: list[Item], model: SpeechTextModel, trial: Trial, context: Context
+        self, task: Task, items: list[Item], model: Callable[[], SpeechTextModel], trial: Trial, context: Context
     ) -> list[Result]:
         """Results of all items, in their order; those that are there already are not made again."""
         name = trial.folder.name
-        file = ResultFile(trial.folder / "items.jsonl")
+        file, beyond = ResultFile(trial.folder / "items.jsonl"), ResultFile(trial.folder / "beyond_limit.jsonl")
+        if put_aside := beyond.read():
+            file.append(put_aside.values())
+            beyond.write([])
         # What failed before may go well now: a file may have come.
         done = {id: result for id, result in file.read().items() if result.problem is None}
         todo = [item for item in items if item.id not in done]
+        if len(todo) < len(items):
+            print(f"{name}: {len(items) - len(todo)} of {len(items)} items have their results already", flush=True)
         batches = [todo[start : start + self._batch_size] for start in range(0, len(todo), self._batch_size)]
-        for batch in context.progress(batches, unit=f"{self._batch_size} items of {name}"):
-            results = list(task.evaluate(model, batch, trial))
+        for batch in context.progress(batches, unit=f"{self._batch_size} items of {name}") if batches else ():
+            results = list(task.evaluate(model(), batch, trial))
             check_results(name, task, batch, results)
             done.update((result.id, result) for result in file.append(results))
-        return [done[item.id] for item in items]
+        results = [done.pop(item.id) for item in items]
+        beyond.write(done.values())  # first: whenever a run is killed, each result is in one of the two
+        file.write(results)
+        return results
 
 
 def _refuse_empty(summaries: list[Summary]) -> None:

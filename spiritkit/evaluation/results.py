@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from spiritkit.atomic import write_text
 from spiritkit.errors import SpiritkitError
 from spiritkit.interfaces import Item, Result, Task
 
 
 class ResultFile:
-    """`items.jsonl` of one task. A line that was cut off while it was written counts for nothing, and the first one
-    that is added takes its place.
+    """Results of one task, e.g. `items.jsonl`. A line that was cut off while it was written counts for nothing, and the
+    first one that is added takes its place.
     """
 
     def __init__(self, path: Path):
@@ -48,11 +49,19 @@ class ResultFile:
         Returns:
             The results as `read` gives them, so that an evaluation that went on has the same as one that did not.
         """
-        lines = [json.dumps(to_json(result), ensure_ascii=False, allow_nan=False) for result in results]
+        lines = [_line(result) for result in results]
         self._drop_what_was_cut_off()
         with self._path.open("a", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
+            file.writelines(lines)
         return [from_json(json.loads(line)) for line in lines]
+
+    def write(self, results: Iterable[Result]) -> None:
+        """Put these in the place of all; without any there is no file."""
+        lines = [_line(result) for result in results]
+        if lines:
+            write_text(self._path, "".join(lines))
+        else:
+            self._path.unlink(missing_ok=True)
 
     def _drop_what_was_cut_off(self) -> None:
         if not self._path.exists() or not self._path.stat().st_size:
@@ -62,6 +71,10 @@ class ResultFile:
             if file.read(1) != b"\n":
                 file.seek(0)
                 file.truncate(_whole(file.read()))
+
+
+def _line(result: Result) -> str:
+    return json.dumps(to_json(result), ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _whole(content: bytes) -> int:

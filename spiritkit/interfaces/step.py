@@ -58,7 +58,7 @@ class Step(ABC):
 
     #: The recipe's sections that decide the result: a change in one of them makes the step run again.
     sections: tuple[str, ...] = (
-        "audio",
+        "chunking",
         "tokenizers",
         "serializer",
         "text_tokenizer",
@@ -69,6 +69,15 @@ class Step(ABC):
 
     #: Parameters of the constructor that do not change the result: another value does not make the step run again.
     runtime: tuple[str, ...] = ()
+
+    #: A parameter that is a mapping of components, each of which has results of its own in the folder of its name below
+    #: the step's. A change runs the step again, and leaves in place the folders of those entries that a step would
+    #: treat alike if it had them alone: for which component, parameters, files, sections, seed and versions are the
+    #: same. The others are removed; that of an entry that is no longer in the recipe stays, in case it comes back.
+    entries: str | None = None
+
+    #: Parameters that decide what is made of the entries together, and no single entry's results.
+    over_entries: tuple[str, ...] = ()
 
     #: Whether each process of a run that `torchrun` started takes part; other steps are run by the first alone, and the
     #: others wait.
@@ -93,5 +102,5 @@ class Step(ABC):
     @abstractmethod
     def run(self, context: Context) -> None:
         """Do the work. What lies in the folder already is from an interrupted try with the same parameters and inputs,
-        and may be gone on with.
+        and may be gone on with; in the folder of one of its `entries`, from any try with the same entry.
         """

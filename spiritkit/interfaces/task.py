@@ -81,13 +81,17 @@ class Task(ABC):
     #: Figures that others have published for the same metrics, in the table's units: system → metric → value.
     published: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
+    #: Libraries, by the names of their distributions, whose version decides the results: those of another version are
+    #: made anew.
+    packages: tuple[str, ...] = ()
+
     @property
     @abstractmethod
     def metrics(self) -> tuple[Metric, ...]:
         """What is measured, in the table's order."""
 
     def input_files(self) -> list[Path]:
-        """The tables that decide which items there are: a change of one makes the evaluation run again."""
+        """The tables that decide which items there are: a change of one makes the evaluation score the task anew."""
         return []
 
     @abstractmethod

@@ -21,7 +21,7 @@ PARTS = {
     "vocoder": "vocoder",
 }
 #: How recordings are cut and grouped; defaults are the release's (100 s chunks, at least 80 ms).
-AUDIO: dict[str, Any] = {"chunk_seconds": 100.0, "shortest_seconds": 0.08, "batch_seconds": 200.0}
+CHUNKING: dict[str, Any] = {"chunk_seconds": 100.0, "shortest_seconds": 0.08, "batch_seconds": 200.0}
 VOCABULARY = ("blocks", "pad_to_multiple_of", "bos", "eos")
 _SHORTEST = 0.001  # seconds
 KEYS = {
@@ -29,7 +29,7 @@ KEYS = {
     "seed": int,
     "output_dir": str,
     "help": dict[str, str],
-    "audio": None,
+    "chunking": None,
     "tokenizers": None,
     **dict.fromkeys(PARTS),
     "vocabulary": None,
@@ -45,7 +45,7 @@ class Checked:
     tokenizers: dict[str, Spec] = field(default_factory=dict)
     parts: dict[str, Spec] = field(default_factory=dict)
     vocabulary: dict[str, Any] | None = None
-    audio: dict[str, float] = field(default_factory=lambda: dict(AUDIO))
+    chunking: dict[str, float] = field(default_factory=lambda: dict(CHUNKING))
     steps: dict[str, Spec] = field(default_factory=dict)
 
 
@@ -68,8 +68,8 @@ def check(tree: Node, references: set[str], problems: list[Problem]) -> Checked:
         problems.append(Problem(sections["seed"].origin, "seed", f"is {seed}; expected 0…2^63 - 1"))
     if "output_dir" in sections and sections["output_dir"].value == "":
         problems.append(Problem(sections["output_dir"].origin, "output_dir", "is empty; expected a folder"))
-    if "audio" in sections:
-        _check_audio(sections["audio"], checked, problems)
+    if "chunking" in sections:
+        _check_chunking(sections["chunking"], checked, problems)
     checked.tokenizers = _check_named(sections.get("tokenizers"), "unit_tokenizer", "tokenizers", problems)
     for key, kind in PARTS.items():
         if key in sections:
@@ -95,23 +95,23 @@ def _check_keys(sections: dict[str, Node], referenced: set[str], problems: list[
             )
 
 
-def _check_audio(node: Node, checked: Checked, problems: list[Problem]) -> None:
-    values = check_value(node, dict[str, float], "audio", problems)
+def _check_chunking(node: Node, checked: Checked, problems: list[Problem]) -> None:
+    values = check_value(node, dict[str, float], "chunking", problems)
     if not isinstance(values, dict):
         return
     for name, child in node.items():
-        if name not in AUDIO:
-            takes = f"takes {', '.join(AUDIO)}{suggestion(name, AUDIO)}"
-            problems.append(Problem(child.origin, join("audio", name), takes))
+        if name not in CHUNKING:
+            takes = f"takes {', '.join(CHUNKING)}{suggestion(name, CHUNKING)}"
+            problems.append(Problem(child.origin, join("chunking", name), takes))
         elif isinstance(values[name], float) and values[name] < _SHORTEST:
             expected = f"is {values[name]:g}; expected at least {_SHORTEST:g}"
-            problems.append(Problem(child.origin, join("audio", name), expected))
+            problems.append(Problem(child.origin, join("chunking", name), expected))
         elif isinstance(values[name], float):
-            checked.audio[name] = values[name]
-    chunk, shortest = checked.audio["chunk_seconds"], checked.audio["shortest_seconds"]
+            checked.chunking[name] = values[name]
+    chunk, shortest = checked.chunking["chunk_seconds"], checked.chunking["shortest_seconds"]
     if chunk < shortest:
         problems.append(
-            Problem(node.origin, "audio", f"chunks of {chunk:g} s; expected at least shortest_seconds ({shortest:g})")
+            Problem(node.origin, "chunking", f"of {chunk:g} s; expected at least shortest_seconds ({shortest:g})")
         )
 
 

@@ -105,7 +105,7 @@ class Recipe:
                 trained_on={
                     key: spec.trained_on for key, spec in self.checked.parts.items() if spec.trained_on is not None
                 },
-                **self.checked.audio,
+                **self.checked.chunking,
             )
         )
 

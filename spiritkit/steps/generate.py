@@ -16,7 +16,7 @@ from spiritkit.pipeline import Pipeline
 from spiritkit.steps.timing import Timing
 from spiritkit.types import Audio, Generation, Output, Sampling, Speech, Text
 
-_PART = "expected text, {text: …} or {speech: path}"
+_PART = "expected text, {text: …}, {speech: path}, or at its end {marker: name}"
 
 
 class Generate(Step):
@@ -27,7 +27,8 @@ class Generate(Step):
     language model and the vocoder took for each.
 
     Args:
-        prompts: each a text, `{text: …}`, `{speech: path}`, or a list of these for a prompt of several parts.
+        prompts: each a text, `{text: …}`, `{speech: path}`, or a list of these for a prompt of several parts. The last
+            of a list may be `{marker: asr}`: a marker of the vocabulary, by its role, that asks for an output.
         output: `text`, `speech`, or `any` for what the model chooses.
         max_new_tokens: at most so many for each prompt.
         temperature: 0 is greedy.
@@ -55,7 +56,7 @@ class Generate(Step):
         model: Callable[[], SpeechTextModel] | None = None,
     ):
         Sampling(max_new_tokens, temperature, top_p)  # says now what is out of range
-        self._prompts = [_prompt(prompt, index) for index, prompt in enumerate(prompts)]
+        self._prompts = [_prompt(prompt, index, output) for index, prompt in enumerate(prompts)]
         self._output = output
         self._language_model, self._model = language_model, model
         self._options: dict[str, Any] = {
@@ -74,7 +75,8 @@ class Generate(Step):
 
     def input_files(self) -> list[Path]:
         """The recordings among the prompts."""
-        sounds = [part.audio for prompt in self._prompts for part in prompt if isinstance(part, Speech)]
+        parts = [part for prompt in self._prompts for part in prompt]
+        sounds = [part.audio for part in parts if isinstance(part, Speech) and part.audio is not None]
         return [require(Path(str(sound)), "an audio file to continue") for sound in sounds]
 
     def run(self, context: Context) -> None:
@@ -102,15 +104,21 @@ class Generate(Step):
             print(_line(record))
 
 
-def _prompt(given: Any, index: int) -> list[Text | Speech]:
+def _prompt(given: Any, index: int, output: Output) -> list[Text | Speech]:
     parts: list[Text | Speech] = []
-    for part in given if isinstance(given, list) else [given]:
+    listed = given if isinstance(given, list) else [given]
+    for number, part in enumerate(listed, 1):
         if isinstance(part, str):
             parts.append(Text(part))
         elif list(part) == ["text"]:
             parts.append(Text(part["text"]))
         elif list(part) == ["speech"]:
             parts.append(Speech(Path(part["speech"]).expanduser()))
+        elif list(part) == ["marker"] and 1 < number == len(listed):
+            if output == "any":
+                raise RequestError(f"prompt {index} ends with a marker; expected output text or speech, got any")
+            marker = part["marker"]
+            parts.append(Text("", marker=marker) if output == "text" else Speech(marker=marker))
         else:
             raise RequestError(f"prompt {index} has a part with keys {', '.join(part) or '(none)'}; {_PART}")
     if not parts:
@@ -134,7 +142,7 @@ def _record(
             write_wav(folder / name, span.audio)
             spans[-1] |= {"speech": name, "seconds": round(float(span.audio.duration), 3)}
     return {
-        "prompt": [{"text": part.text} if isinstance(part, Text) else {"speech": str(part.audio)} for part in prompt],
+        "prompt": [_part_record(part) for part in prompt],
         "prompt_string": generation.prompt_string,
         "prompt_ids": generation.prompt_ids,
         "new_ids": generation.new_ids,
@@ -142,11 +150,23 @@ def _record(
     }
 
 
+def _part_record(part: Text | Speech) -> dict[str, str]:
+    if part.marker is not None:
+        return {"marker": part.marker}
+    return {"text": part.text} if isinstance(part, Text) else {"speech": str(part.audio)}
+
+
 def _line(record: dict[str, Any]) -> str:
     """One prompt and its continuation, for the console."""
-    prompt = " ".join(part.get("text") or f"<{part['speech']}>" for part in record["prompt"])
+    prompt = " ".join(_part_line(part) for part in record["prompt"])
     spans = [
         span["text"] if "text" in span else f"<{span.get('speech', 'no unit')}, {span.get('seconds', 0)} s>"
         for span in record["spans"]
     ]
     return f"  {prompt!r} → {' '.join(spans) or '(nothing)'}"
+
+
+def _part_line(part: dict[str, str]) -> str:
+    if "marker" in part:
+        return f"<{part['marker']}>"
+    return part["text"] if "text" in part else f"<{part['speech']}>"

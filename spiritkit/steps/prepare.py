@@ -35,7 +35,7 @@ class Prepare(Step):
             result.
     """
 
-    sections = ("audio", "tokenizers")
+    sections = ("chunking", "tokenizers")
     runtime = ("workers",)
 
     def __init__(

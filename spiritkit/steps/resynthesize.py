@@ -26,7 +26,7 @@ class Resynthesize(Step):
         style: index or name; null for the tokens' own, or the vocoder's default.
     """
 
-    sections = ("audio", "tokenizers", "serializer", "vocoder")
+    sections = ("chunking", "tokenizers", "serializer", "vocoder")
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ class Tokenize(Step):
         audio: files, folders and patterns.
     """
 
-    sections = ("audio", "tokenizers", "serializer", "text_tokenizer", "vocabulary")
+    sections = ("chunking", "tokenizers", "serializer", "text_tokenizer", "vocabulary")
 
     def __init__(self, *, audio: list[str]):
         self._audio = audio

@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,12 @@ class TaskContract(Contract):
         for path in files:
             assert isinstance(path, Path)
             assert path.exists()
+
+    def test_packages_are_installed(self, part: Task) -> None:
+        """The libraries whose version decides the results, by the names of their distributions."""
+        assert isinstance(part.packages, tuple)
+        for package in part.packages:
+            assert version(package)
 
     def test_items_are_the_same_each_time(self, part: Task, make: Callable[[], Task]) -> None:
         """With unique ids, in the same order, from another instance, and whatever the global random numbers."""

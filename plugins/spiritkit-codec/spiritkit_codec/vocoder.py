@@ -27,7 +27,7 @@ class CodecDecoder(Vocoder):
         stream: the recipe's key of that tokenizer: `{stream}.0`, `{stream}.1`… are decoded, or `{stream}` where the
             tokenizer has one codebook only.
         chunk_seconds: longer speech is decoded in chunks of this length, each as if it were alone. The default is that
-            of the recipe's `audio.chunk_seconds`, so that decoding begins anew where encoding did. It bounds memory,
+            of the recipe's `chunking.chunk_seconds`, so that decoding begins anew where encoding did. It bounds memory,
             and how far `decode_stream` runs behind.
         device: where to compute, in float32.
 

@@ -28,6 +28,7 @@ from spiritkit_hifigan.training.losses import MelLoss, StftLoss, adversarial_los
 from spiritkit_hifigan.training.measure import measure
 from spiritkit_hifigan.training.pairs import Pairs, Streams
 from spiritkit_hifigan.training.segments import Batch, Segments
+from spiritkit_hifigan.training.start import start_from
 
 _BETAS = (0.8, 0.99)  # of AdamW (Kong et al. 2020, section 3)
 ScheduleName = Literal["constant", "linear", "cosine", "exponential"]
@@ -51,6 +52,8 @@ class TrainHifiGan(Step):
         speakers: whether it has a speaker for each value of the utterances' attribute `speaker`.
         styles: whether it has a style for each value of their attribute `style`.
         f0: extracts F0: for a source, and to measure F0 of what is spoken.
+        checkpoint: the folder of a vocoder to begin with, a released HiFi-GAN or one that this step wrote, of the same
+            sizes; its tables of pitch, style and speakers may be others, which then begin anew.
         architecture: sizes of the generator; the defaults are the released ones.
         sample_rate: of the audio, in Hz.
         steps: of training.
@@ -99,6 +102,7 @@ class TrainHifiGan(Step):
         speakers: bool = True,
         styles: bool = False,
         f0: F0Extractor | None = None,
+        checkpoint: Path | None = None,
         architecture: Architecture = Architecture(),  # noqa: B008  (it cannot be changed)
         sample_rate: int = 16_000,
         steps: int = 400_000,
@@ -161,6 +165,7 @@ class TrainHifiGan(Step):
         self._validation, self._validation_shards = validation, validation_shards or []
         self._streams = Streams(unit_stream, pitch_stream, style_stream)
         self._speakers, self._styles, self._f0, self._architecture = speakers, styles, f0, architecture
+        self._checkpoint = checkpoint
         self._sample_rate, self._steps, self._batch_size = sample_rate, steps, batch_size
         self._segment_frames = segment_frames
         self._learning_rate, self._schedule, self._warmup = learning_rate, schedule, warmup
@@ -175,7 +180,8 @@ class TrainHifiGan(Step):
         self._validate_every, self._validation_utterances = validate_every, validation_utterances
         self._save_every, self._report_every = save_every, report_every
         self._parameters: dict[str, Any] = {
-            **asdict(architecture), "f0": type(f0).__name__ if f0 else None, "sample_rate": sample_rate, "steps": steps,
+            "checkpoint": str(checkpoint) if checkpoint else None, **asdict(architecture),
+            "f0": type(f0).__name__ if f0 else None, "sample_rate": sample_rate, "steps": steps,
             "batch_size": batch_size, "segment_frames": segment_frames, "learning_rate": learning_rate,
             "schedule": schedule, "warmup": warmup, "final_learning_rate": final_learning_rate,
             "weight_decay": weight_decay, "average_decay": average_decay, "clip": clip, **weights,
@@ -209,7 +215,10 @@ class TrainHifiGan(Step):
         validation = Segments(held_out, config, self._f0, context, "validation") if held_out else None
 
         with torch_seeded(context.seed, "initial weights"):
-            generator = Generator(config, self._architecture.duration_dropout).to(device).train()
+            generator = Generator(config, self._architecture.duration_dropout)
+        if self._checkpoint:
+            start_from(self._checkpoint, generator)
+        generator.to(device).train()
         with torch_seeded(context.seed, "initial weights of the discriminators"):
             judges = Discriminators(self._discriminators, self._discriminator_width).to(device).train()
         average = Average(generator, self._average_decay)

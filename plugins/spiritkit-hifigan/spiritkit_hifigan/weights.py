@@ -30,9 +30,9 @@ def read_network(folder: Path) -> Network:
     # no random initialisation: it would cost time and disturb the caller's seed
     with torch.device("meta"):
         network = Network(config)
-    path, tensors = _tensors(folder)
+    path, tensors = read_folded(folder)
     network.to_empty(device="cpu")
-    load_weights(network, fold_weight_norm(tensors, path), path)
+    load_weights(network, tensors, path)
     return network.eval().requires_grad_(False)
 
 
@@ -48,7 +48,7 @@ def read_istft_network(folder: Path) -> IstftNetwork:
         raise CheckpointError(folder / "config.json", "is of a HiFi-GAN, without 'istft'; hifigan.v1 loads it")
     with torch.device("meta"):
         network = IstftNetwork(config)
-    path, tensors = _tensors(folder)
+    path, tensors = read_folded(folder)
     network.to_empty(device="cpu")
     own = {name: tensor for name, tensor in tensors.items() if not name.startswith(_F0)}
     load_weights(network, own | {"inverse.weight": synthesis(config.istft), "inverse.bias": torch.zeros(1)}, path)
@@ -59,8 +59,12 @@ def read_istft_network(folder: Path) -> IstftNetwork:
     return network.eval().requires_grad_(False)
 
 
-def _tensors(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
-    """The weights' file, and the tensors in it."""
+def read_folded(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
+    """The weights' file, and the tensors in it, weight norm folded.
+
+    Raises:
+        MissingFileError, CheckpointError: what is not there, or not as it should be.
+    """
     path = folder / "generator.safetensors"
     if path.exists():
         return path, read_tensors(path, "the weights of a vocoder")
@@ -68,7 +72,7 @@ def _tensors(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
     tensors = entry(read_tensors(path, "the weights of a unit HiFi-GAN"), "generator", path)
     if not isinstance(tensors, Mapping) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
         raise CheckpointError(path, "entry 'generator' is not a dictionary of tensors")
-    return path, dict(tensors)
+    return path, fold_weight_norm(tensors, path)
 
 
 def fold_weight_norm(tensors: Mapping[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:

@@ -134,6 +134,40 @@ def test_tables_follow_the_parameters(toy: Toy, tmp_path: Path) -> None:
         vocoder.decode([units], speaker=0)
 
 
+@pytest.mark.parametrize("kind", ["waveform", "harmonic"])
+def test_a_vocoder_goes_on_from_another(kind: str, toy: Toy, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    still: dict[str, Any] = {"steps": 1, "learning_rate": 1e-12, "average_decay": 0.0, "adversarial_from": None}
+    theirs = load_file(trained(kind) / "generator.safetensors")
+    still["checkpoint"] = trained(kind)
+    alike = toy(kind, **still, pitch_stream="pitch", style_stream="style")
+    same = load_file(train(tmp_path / "a", **alike) / "generator.safetensors")
+    assert same.keys() == theirs.keys()
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(same[name], tensor, rtol=0, atol=1e-6)
+
+    other = toy(kind, **still, pitch_stream="pitch", speakers=False, styles=True)
+    ours = load_file(train(tmp_path / "b", **other) / "generator.safetensors")
+    assert "spkr.weight" in theirs
+    assert "spkr.weight" not in ours
+    width = theirs["dict.weight"].shape[1]
+    for name in theirs.keys() & ours.keys() - {"conv_pre.weight"}:
+        torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=1e-6)
+    first, second = (tensors["conv_pre.weight"][:, : 2 * width] for tensors in (ours, theirs))
+    torch.testing.assert_close(first, second, rtol=0, atol=1e-6)
+
+
+def test_a_vocoder_of_other_sizes_is_no_beginning(
+    toy: Toy, trained: Callable[[str], Path], reference_checkpoints: Path, tmp_path: Path
+) -> None:
+    released = reference_checkpoints / "speech_tokenizer" / "hifigan_spiritlm_base"
+    for folder, message in (
+        (trained("harmonic"), r"config.json: upsample_rates is \(5, 4, 4\); expected \(5, 4, 4, 4, 2\)"),
+        (released, r"config.json: units is 501; expected 6"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            train(tmp_path, **toy("waveform", steps=1, checkpoint=folder))
+
+
 def test_utterances_without_units_are_named_and_counted(
     toy: Toy, tone_corpora: Any, write_tone_shards: Any, tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ class MMLU(Task):
 
     metrics = (Metric(RAW), Metric(NORMALISED))
     published = published_figures("mmlu")
+    packages = ("lm-eval",)  # the prompts are its
 
     def __init__(
         self,

@@ -57,6 +57,8 @@ class LMEval(Task):
         RequestError: no task; a number out of its range.
     """
 
+    packages = ("lm-eval",)
+
     def __init__(self, *, tasks: list[str], shots: int | None = None, include_path: list[str] | None = None):
         if not tasks:
             raise RequestError("lm-eval.v1: tasks is empty; expected names of tasks of lm-eval")

@@ -273,6 +273,13 @@ def test_cut_at_the_stop_word(heard: str, text: str, kept: str) -> None:
     assert before_stop_word(heard, "stop", text) == kept
 
 
+@pytest.mark.parametrize("empty", ["test", "dev"])
+def test_an_empty_table_of_recordings_is_named(corpus_of: CorpusOf, asr_folder: Path, empty: str) -> None:
+    (asr_folder / f"{empty}.jsonl").write_text("\n")
+    with pytest.raises(InputError, match=rf"asr/{empty}.jsonl: no utterances; expected a line for each"):
+        FewShotASR(data=corpus_of("test"), shots_from=corpus_of("dev"), shots=[1]).items()
+
+
 # -- intent -----------------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +331,17 @@ def test_malformed_tables_are_refused_by_line(intent_folder: Path, line: str, me
     with (intent_folder / "data/test_data.csv").open("a") as file:
         file.write(f"{line}\n")
     with pytest.raises(InputError, match=message):
+        FewShotIntent(folder=str(intent_folder), shots=[0]).items()
+
+
+@pytest.mark.parametrize("line", [",a.wav,s,words,activate,lights,none", "a.wav,activate lights", "a.wav"])
+def test_a_table_without_a_header_is_refused_with_what_it_should_have(intent_folder: Path, line: str) -> None:
+    (intent_folder / "data/test_data.csv").write_text(f"{line}\n")
+    message = rf"test_data.csv:1: '{line}' names no columns; expected a first line that has path, action, object, loc"
+    with pytest.raises(InputError, match=message):
+        FewShotIntent(folder=str(intent_folder), shots=[0]).items()
+    (intent_folder / "data/test_data.csv").write_text("")
+    with pytest.raises(RequestError, match=r"test_data.csv: no commands; expected a line for each"):
         FewShotIntent(folder=str(intent_folder), shots=[0]).items()
 
 

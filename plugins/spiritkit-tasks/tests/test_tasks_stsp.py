@@ -147,6 +147,17 @@ def test_predictions_are_written_and_score_the_same(
         }  # fmt: skip
 
 
+def test_predictions_of_prompts_that_are_no_longer_asked_are_gone(
+    make: Callable[..., STSP], fakes: Any, trial: Trial
+) -> None:
+    task = make(shots=[0], runs=1)
+    results = list(task.evaluate(fakes.Model(ANSWERS), task.items(), trial))
+    task.finish(results, trial)
+    task.finish(results[:2], trial)  # a smaller limit, of text prompts alone
+    files = {file.name: len(file.read_text().splitlines()) for file in (trial.folder / "predictions").iterdir()}
+    assert files == {"t2t-0-shot-run1.jsonl": 2, "t2s-0-shot-run1.jsonl": 2}
+
+
 def test_prompts_without_prediction_are_wrong_and_told(
     stsp_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,8 +169,8 @@ def test_prompts_without_prediction_are_wrong_and_told(
     assert (score["prompts"], score["missing"]) == (3, 1)
     assert "theirs: 33.3 %" in (said := capsys.readouterr().out)
     assert "of 3 prompts, 1 without prediction" in said
-    (tmp_path / "theirs.jsonl").write_text('{"id": "nobody", "pred": "neutral"}\n')
-    with pytest.raises(InputError, match=r"theirs.jsonl: id 'nobody' is not in .*speech.jsonl"):
+    (tmp_path / "theirs.jsonl").write_text('{"id": "p0", "pred": "neutral"}\n{"id": "nobody", "pred": ""}\n')
+    with pytest.raises(InputError, match=r"theirs.jsonl:2: id 'nobody' is not in .*speech.jsonl; expected ids"):
         step.run(FakeContext(tmp_path / "scores", Pipeline(Parts())))
 
 
@@ -284,10 +295,10 @@ def test_other_malformed_files_are_refused_by_line(stsp_folder: Path, tmp_path: 
         read_examples(path)
     path.write_text('{"id": "a", "pred": "neutral"}\n{"id": "a", "pred": "neutral"}\n')
     with pytest.raises(InputError, match=r"t2t.jsonl:2: id 'a' stands in an earlier line too"):
-        read_predictions(path)
+        read_predictions(path, {"a"}, stsp_folder / "text.jsonl")
     path.write_text('{"id": "a", "pred": "happy"}\n')
     with pytest.raises(InputError, match=r"t2t.jsonl:1: pred is 'happy'; expected positive, negative, neutral"):
-        read_predictions(path)
+        read_predictions(path, {"a"}, stsp_folder / "text.jsonl")
 
 
 def test_emotions_are_those_of_the_paper(stsp_folder: Path) -> None:

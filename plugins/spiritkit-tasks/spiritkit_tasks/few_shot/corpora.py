@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from spiritkit.errors import InputError
 from spiritkit.interfaces import Corpus
 from spiritkit.utterances import Utterance
 from spiritkit_tasks.few_shot.base import Pair
@@ -21,8 +22,15 @@ def pairs(corpus: Corpus, purpose: str, case: Case) -> list[Pair]:
         corpus: with sound, text, or both.
         purpose: tells apart the recordings of two corpora, whose ids may be the same.
         case: of the text.
+
+    Raises:
+        InputError: there are none.
     """
-    return [_pair(utterance, purpose, case) for utterance in corpus]
+    found = [_pair(utterance, purpose, case) for utterance in corpus]
+    if not found:
+        tables = ", ".join(map(str, corpus.input_files())) or type(corpus).__name__
+        raise InputError(f"{tables}: no utterances; expected a line for each, with a recording and what is said")
+    return found
 
 
 def _pair(utterance: Utterance, purpose: str, case: Case) -> Pair:

@@ -9,7 +9,8 @@ from typing import Literal
 
 from spiritkit.checkpoints import require
 from spiritkit.data.audio_file import AudioFile
-from spiritkit.data.corpora.table import table_rows
+from spiritkit.data.corpora.table import is_header, table_rows
+from spiritkit.data.lines import text_lines
 from spiritkit.errors import InputError, RequestError
 from spiritkit.interfaces import Trial
 from spiritkit.types import Generation, Speech, Text
@@ -131,8 +132,13 @@ def read_commands(table: Path, folder: Path) -> list[Pair]:
 
     Raises:
         MissingFileError: no such table.
-        InputError: it is malformed; the message names the line.
+        InputError: it is malformed, or has no header; the message names the line.
     """
+    first = next((line for _, line in text_lines(table, "a table of commands")), "")
+    if first.strip() and not is_header(cell.strip('"') for cell in first.strip().split(",")):
+        raise InputError(
+            f"{table}:1: {first.strip()[:80]!r} names no columns; expected a first line that has {', '.join(_COLUMNS)}"
+        )
     commands: dict[str, Pair] = {}
     for line, row in table_rows(table):
         for column in _COLUMNS:

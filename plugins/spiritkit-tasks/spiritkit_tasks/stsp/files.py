@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -97,12 +97,17 @@ def read_examples(path: Path) -> list[StspExample]:
     return examples
 
 
-def read_predictions(path: Path) -> dict[str, str]:
+def read_predictions(path: Path, ids: Collection[str], manifest: Path) -> dict[str, str]:
     """Predictions, id → sentiment: lines of `id` and `pred`, which is empty where a model gave nothing.
+
+    Args:
+        path: the file.
+        ids: those of the prompts.
+        manifest: what has them.
 
     Raises:
         MissingFileError: no such file.
-        InputError: it is malformed; the message names the line.
+        InputError: it is malformed, or has an id of no prompt; the message names the line.
     """
     predictions: dict[str, str] = {}
     for line, record in json_lines(path, "predictions for STSP (jsonl)"):
@@ -110,6 +115,8 @@ def read_predictions(path: Path) -> dict[str, str]:
         id, predicted = _string(where, record, "id"), record.get("pred")
         if predicted not in (*SENTIMENTS, ""):
             raise InputError(f"{where}: pred is {predicted!r}; expected {', '.join(SENTIMENTS)}")
+        if id not in ids:
+            raise InputError(f"{where}: id {id!r} is not in {manifest}; expected ids of its prompts")
         if id in predictions:
             raise InputError(f"{where}: id {id!r} stands in an earlier line too; expected each once")
         predictions[id] = predicted

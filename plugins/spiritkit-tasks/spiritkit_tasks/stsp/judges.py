@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from spiritkit.audio import read_audio
+from spiritkit.data.audio_file import AudioFile
 from spiritkit.errors import InputError, RequestError, SpiritkitError
 from spiritkit.interfaces import Classifier
 from spiritkit.types import Audio
 from spiritkit_tasks.stsp.files import EMOTIONS, SENTIMENTS, Modality
+from spiritkit_tasks.stsp.questions import OpenResult
 
 #: What classifiers call a sentiment, beside emotions of the paper.
 _KNOWN: dict[str, str] = {**EMOTIONS, **dict(zip(SENTIMENTS, SENTIMENTS, strict=True))}
@@ -86,3 +89,32 @@ class Judge:
                 )
             self._built = classifier
         return self._built
+
+
+def judge_prompts(
+    judge: Judge, modality: Modality, metric: str, *, results: Iterable[OpenResult], folder: Path
+) -> None:
+    """Judge the prompts of one modality themselves; a recording that cannot be read is its question's problem.
+
+    Args:
+        judge: of that modality.
+        modality: the others' prompts are left alone.
+        metric: counts how often the judge is right.
+        results: of all questions.
+        folder: paths of recordings are below it.
+    """
+    asked: list[tuple[OpenResult, str | Audio]] = []
+    for one in results:
+        if one.question.modality != modality or one.problem is not None:
+            continue
+        content = one.question.prompt.content
+        try:
+            asked.append((one, content if modality == "text" else AudioFile(folder / content).load()))
+        except SpiritkitError as error:  # a model that is given files has not read it yet
+            one.problem = str(error)
+    sentiments = judge.sentiments([content for _, content in asked])
+    for (one, _), sentiment in zip(asked, sentiments, strict=True):
+        if isinstance(sentiment, SpiritkitError):
+            one.problem = str(sentiment)
+        else:
+            one.judge_prompt(metric, sentiment)

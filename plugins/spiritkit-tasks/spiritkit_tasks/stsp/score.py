@@ -8,7 +8,6 @@ from typing import Any
 from spiritkit.atomic import write_json
 from spiritkit.checkpoints import require
 from spiritkit.data.files import named_files
-from spiritkit.errors import InputError
 from spiritkit.evaluation.estimate import estimate
 from spiritkit.interfaces import Context, Metric, Result, Step
 from spiritkit_tasks.stsp.files import StspPrompt, read_predictions, read_prompts
@@ -56,10 +55,7 @@ class ScoreSTSP(Step):
         return named_files(self._given, frozenset({".jsonl"}), "file of predictions", "predictions/*.jsonl")
 
     def _scored(self, path: Path, prompts: list[StspPrompt], known: set[str], seed: int) -> dict[str, Any]:
-        predicted = read_predictions(path)
-        strange = [id for id in predicted if id not in known]
-        if strange:
-            raise InputError(f"{path}: id {strange[0]!r} is not in {self._manifest}; expected ids of its prompts")
+        predicted = read_predictions(path, known, self._manifest)
         results = [
             Result(prompt.id, {_ACCURACY.name: (float(predicted.get(prompt.id) == prompt.sentiment), 1.0)})
             for prompt in prompts
