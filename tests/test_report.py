@@ -112,6 +112,21 @@ def report(folder: Path, pipeline: Any = None, inputs: dict[str, Path] | None = 
 TEXT = {"prompt": [{"text": "The cat"}], "spans": [{"text": " sat"}]}
 
 
+def test_the_console_shows_prompts_and_continuations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_wav(tmp_path / "said.wav", noise(0.5, 16_000))
+    heard = {"prompt": [{"speech": str(tmp_path / "said.wav")}, {"marker": "asr"}], "spans": [{"text": " word" * 20}]}
+    generated(tmp_path / "gen", TEXT, heard, timing=[{"prompt": 0, "encode": 0.25, "language_model": 1.5}])
+    report(tmp_path)
+    header, rule, first, second, path = capsys.readouterr().out.splitlines()
+    assert header.split() == ["step", "prompt", "continuation", "tokens", "seconds"]
+    assert set(rule) == {"─", " "}
+    assert first.split() == ["gen", "The", "cat", "sat", "2", "1.8"]
+    assert second.startswith("gen   ‹speech, 0.5 s› <asr>  word word")
+    assert second.endswith(" …       2        –")
+    assert len({len(line) for line in (header, rule, first, second)}) == 1
+    assert path == f"  {tmp_path / 'report' / 'report.html'}"
+
+
 class TestReport(StepContract):
     component = "report.v1"
 

@@ -10,6 +10,7 @@ from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, Panel, Step
 from spiritkit.report.clips import Studio
+from spiritkit.report.overview import overview
 from spiritkit.report.page import page
 from spiritkit.report.sections import has_something, known_units, record, sections
 from spiritkit.suggest import suggestion
@@ -81,7 +82,7 @@ class Report(Step):
         title = self._title or str(run.run.get("name") or "Report")
         path = context.folder / "report.html"
         write_text(path, page(title, shown, run))
-        print(f"  {path}")
+        print("\n".join(part for part in (overview(shown), f"  {path}") if part))
 
     def _folders(self, inputs: dict[str, Path]) -> dict[str, Path]:
         names = list(inputs) if self._steps is None else self._steps
