@@ -12,6 +12,7 @@ import torch
 from spiritkit import devices
 from spiritkit.checks import check_range
 from spiritkit.data.recordings import Recordings
+from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, Corpus, Step, UnitTokenizer
 from spiritkit.seeding import derive, torch_seeded
 from spiritkit.training import Training, is_finished
@@ -21,6 +22,8 @@ from spiritkit_hubert.architecture import Architecture
 from spiritkit_hubert.crops import Batch, Crops, Masking
 from spiritkit_hubert.frames import FrameGrid
 from spiritkit_hubert.own_format import save_hubert
+from spiritkit_hubert.phone_labels import read_lexicon
+from spiritkit_hubert.phone_targets import phone_targets
 from spiritkit_hubert.pretraining import MaskedPrediction, Prediction
 from spiritkit_hubert.targets import Targets, encode_targets, remove_targets
 
@@ -31,12 +34,18 @@ class TrainHubert(Step):
     """Trains a HuBERT by masked prediction (Hsu et al. 2021, HuBERT, section III).
 
     The classes are units of another tokenizer: k-means on MFCC (`mfcc.v1`) at first, k-means on a layer of the model so
-    trained (`hubert.v1`) in the next iteration. Writes `model/`, which `hubert.v1` loads: a Hugging Face folder for the
-    `waveform` front end, a format of this plugin for `log-mel`.
+    trained (`hubert.v1`) in the next iteration. Or they are phones, where it is known what is said (Wang et al. 2022,
+    Supervision-Guided Codebooks for Masked Prediction in Speech Pre-training): little data and few steps then make
+    units that tell phones much better. Exactly one of `targets` and `lexicon` says which.
+
+    Writes `model/`, which `hubert.v1` loads: a Hugging Face folder for the `waveform` front end, a format of this
+    plugin for `log-mel`.
 
     Args:
         corpus: what to train on; utterances without sound are left out.
         targets: the tokenizer whose units are predicted; it has one stream, of any frame rate.
+        lexicon: a file with a word and its phones in each line: what is predicted are the phones that the utterances'
+            word times tell, a word's phones sharing its time evenly. Letters stand for a word that it lacks.
         validation: what the figures are measured on; None for no figures.
         architecture: the model; the defaults are HuBERT Base at 25 Hz. `front_end`: `waveform`, convolutions over the
             samples with a group norm, as released; or `log-mel`, two convolutions over log-mel frames with layer norms,
@@ -63,7 +72,7 @@ class TrainHubert(Step):
         device: where the network runs.
 
     Raises:
-        RequestError: a value out of its range.
+        RequestError: a value out of its range; both `targets` and `lexicon`, or neither.
     """
 
     sections = ()
@@ -72,7 +81,8 @@ class TrainHubert(Step):
         self,
         *,
         corpus: Corpus,
-        targets: Callable[[], UnitTokenizer],
+        targets: Callable[[], UnitTokenizer] | None = None,
+        lexicon: Path | None = None,
         validation: Corpus | None = None,
         architecture: Architecture = Architecture(),  # noqa: B008  (it cannot be changed)
         mask_probability: float = 0.16,
@@ -93,6 +103,10 @@ class TrainHubert(Step):
         save_every: int = 1000,
         device: str = "auto",
     ):
+        if (targets is None) == (lexicon is None):
+            raise RequestError(
+                "train-hubert.v1: expected exactly one of targets and lexicon: it says what is predicted"
+            )
         self._parameters = {
             "mask_probability": mask_probability, "mask_span": mask_span, "steps": steps, "batch_size": batch_size,
             "accumulate": accumulate, "crop_seconds": crop_seconds, "learning_rate": learning_rate, "clip": clip,
@@ -103,7 +117,8 @@ class TrainHubert(Step):
         others = {"unmasked_weight": unmasked_weight, "warmup": warmup, "weight_decay": weight_decay}
         check_range("train-hubert.v1", others, at_least=0)
         self._parameters |= others | {"schedule": schedule, "precision": precision}
-        self._corpus, self._targets, self._validation = corpus, targets, validation
+        self._corpus, self._validation = corpus, validation
+        self._targets, self._lexicon = targets, lexicon
         self._architecture, self._masking = architecture, Masking(mask_probability, mask_span)
         self._unmasked_weight = unmasked_weight
         self._steps, self._batch_size, self._accumulate = steps, batch_size, accumulate
@@ -124,21 +139,17 @@ class TrainHubert(Step):
         if is_finished(context.folder, context.folder / "model" / "README.md"):
             remove_targets(folder)
             return
-        recordings = Recordings(self._corpus, _SAMPLE_RATE)
-        targets = encode_targets(self._targets, recordings, folder / "train", context)
+        corpora = {"training": Recordings(self._corpus, _SAMPLE_RATE)}
+        if self._validation:
+            corpora["validation"] = Recordings(self._validation, _SAMPLE_RATE)
+        targets = self._encoded(corpora, folder, context)
         with torch_seeded(context.seed, "initial weights"):
             network = MaskedPrediction(
-                self._architecture.build(), n_classes=targets.size, unmasked_weight=self._unmasked_weight
+                self._architecture.build(), n_classes=targets["training"].size, unmasked_weight=self._unmasked_weight
             ).to(device)
-        crops = self._crops(recordings, targets, network.grid, context.seed)
-        data = {"training": _amount(recordings, targets)}
-        held_out = None
-        if self._validation:
-            others = Recordings(self._validation, _SAMPLE_RATE)
-            their_targets = encode_targets(self._targets, others, folder / "validation", context)
-            seed = derive(context.seed, "validation")
-            held_out = self._crops(others, their_targets, network.grid, seed)
-            data["validation"] = _amount(others, their_targets)
+        seeds = {"training": context.seed, "validation": derive(context.seed, "validation")}
+        crops = {split: self._crops(corpora[split], targets[split], network.grid, seeds[split]) for split in corpora}
+        held_out = crops.get("validation")
 
         optimizer = torch.optim.AdamW(_groups(network, self._weight_decay), self._learning_rate, betas=(0.9, 0.98))
         training = Training(
@@ -153,7 +164,7 @@ class TrainHubert(Step):
             for group in optimizer.param_groups:
                 group["lr"] = rate
             for part in range(self._accumulate):
-                batch = crops.batch(step * self._accumulate + part, self._batch_size)
+                batch = crops["training"].batch(step * self._accumulate + part, self._batch_size)
                 predicted = self._predict(network, batch, device)
                 (predicted.loss / self._accumulate).backward()
             norm = torch.nn.utils.clip_grad_norm_(network.parameters(), self._clip)
@@ -170,9 +181,9 @@ class TrainHubert(Step):
         write_model_card(
             context.folder / "model" / "README.md",
             title="HuBERT",
-            summary=f"An encoder trained by masked prediction of {targets.size} classes. `hubert.v1` loads this "
-            "folder.",
-            data=data,
+            summary=f"An encoder trained by masked prediction of {targets['training'].size} "
+            f"{'phones' if self._lexicon else 'classes'}. `hubert.v1` loads this folder.",
+            data={split: _amount(corpora[split], targets[split]) for split in corpora},
             parameters={**asdict(self._architecture), **self._parameters},
             figures=figures,
             seed=context.seed,
@@ -180,6 +191,16 @@ class TrainHubert(Step):
         )
         training.finish()
         remove_targets(folder)
+
+    def _encoded(self, corpora: dict[str, Recordings], folder: Path, context: Context) -> dict[str, Targets]:
+        if self._lexicon:
+            found = phone_targets(list(corpora.values()), read_lexicon(self._lexicon), context)
+            return dict(zip(corpora, found, strict=True))
+        assert self._targets is not None
+        return {
+            split: encode_targets(self._targets, recordings, folder / split, context)
+            for split, recordings in corpora.items()
+        }
 
     def _crops(self, recordings: Recordings, targets: Targets, grid: FrameGrid, seed: int) -> Crops:
         return Crops(recordings, targets, grid=grid, frames=self._frames, masking=self._masking, seed=seed)

@@ -38,7 +38,7 @@ class UnitQuality(Step):
         RequestError: a value out of its range.
     """
 
-    sections = ("audio", "tokenizers")
+    sections = ("chunking", "tokenizers")
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +18,8 @@ from spiritkit_hubert.frames import FrameGrid
 from spiritkit_hubert.layer_features import HubertFeatures
 from spiritkit_hubert.masking import span_mask
 from spiritkit_hubert.own_format import save_hubert
+from spiritkit_hubert.phone_labels import read_lexicon
+from spiritkit_hubert.phone_targets import phone_targets
 from spiritkit_hubert.pretraining import MaskedPrediction
 from spiritkit_hubert.targets import Targets, encode_targets
 from spiritkit_hubert.tokenizer import HubertTokenizer
@@ -218,6 +221,58 @@ def test_targets_are_the_codes_in_force_in_the_middle_of_a_frame():
     assert targets.of(2, grid, 24, 3).tolist() == [199, 199, 199]  # the last code goes on
     same = Targets(codes, first, samples, size=200, rate=Fraction(2499, 100), sample_rate=16_000)
     assert same.of(1, grid, 5, 100).tolist() == list(range(5, 105))
+
+
+@pytest.fixture
+def lexicon(tmp_path):
+    """Tones 0 and 1 have two phones each, one of which they share; tone 5 is missing."""
+    path = tmp_path / "lexicon.txt"
+    path.write_text("t0 A B\nt1 B C\nt2 D\nt3 E\nt4 F\n")
+    return path
+
+
+def test_phones_are_predicted(melodies, lexicon, run_step, tmp_path):
+    step = TrainHubert(
+        corpus=melodies(40, 1), validation=melodies(8, 2), lexicon=lexicon,
+        architecture=Architecture(front_end="log-mel", dropout=0.0, layer_drop=0.0, **SIZES),
+        **SMALL | {"steps": 60, "batch_size": 8, "crop_seconds": 1.0, "unmasked_weight": 1.0, "validate_every": 30},
+    )  # fmt: skip
+    folder = run_step(step, tmp_path / "out")
+    measured = [line["validation_masked_loss"] for line in log(folder) if "validation_masked_loss" in line]
+    assert measured[1] < measured[0] < np.log(8)
+    card = (folder / "model" / "README.md").read_text()
+    assert "masked prediction of 8 phones" in card  # A to F, and the letters of t5
+
+
+def test_phones_are_those_of_the_word_times(melodies, lexicon, tmp_path):
+    corpora = [Recordings(melodies(count, seed), 16_000) for count, seed in ((4, 1), (2, 2))]
+    found = phone_targets(corpora, read_lexicon(lexicon), FakeContext(tmp_path, Pipeline(Parts())))
+    names = ["5", "A", "B", "C", "D", "E", "F", "t"]
+    for recordings, targets in zip(corpora, found, strict=True):
+        assert (targets.size, targets.rate, targets.seconds) == (8, 100, targets.samples.sum() / 16_000)
+        for index, utterance in enumerate(recordings.utterances):
+            codes = targets.codes[targets.first[index] : targets.first[index + 1]]
+            assert len(codes) == len(recordings.load(index)) // 160
+            for word in utterance.alignment.words:
+                phones = {"t0": "AB", "t1": "BC", "t2": "D", "t3": "E", "t4": "F", "t5": "t5"}[word.text]
+                edge = (word.stop - word.start) // 8
+                at = [(word.start + edge) // 160, (word.stop - edge) // 160]
+                assert [names[codes[place]] for place in at] == [phones[0], phones[-1]]
+
+
+def test_phones_want_word_times(melodies, lexicon, tmp_path):
+    class Untimed(type(melodies(1, 1))):
+        def __iter__(self):
+            yield from (replace(utterance, alignment=None) for utterance in super().__iter__())
+
+    with pytest.raises(InputError, match="utterance 'm0' has no word times"):
+        TrainHubert(corpus=Untimed(2, 1), lexicon=lexicon, **SMALL).run(FakeContext(tmp_path, Pipeline(Parts())))
+
+
+def test_what_is_predicted_is_said_once(melodies, cepstra, lexicon):
+    for given_ in ({}, {"targets": cepstra, "lexicon": lexicon}):
+        with pytest.raises(RequestError, match="exactly one of targets and lexicon"):
+            TrainHubert(corpus=melodies(2, 1), **given_, **SMALL)
 
 
 def test_crops_are_on_the_grid_with_their_own_targets(melodies, cepstra, tmp_path):
