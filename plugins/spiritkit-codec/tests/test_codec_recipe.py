@@ -20,7 +20,7 @@ def pipeline(folder):
             "tokenizers.codec.device=cpu",
             "vocoder.device=cpu",
             f"vocabulary.blocks=[{blocks}]",
-            "audio.chunk_seconds=1",
+            "chunking.chunk_seconds=1",
         ],
     )
 
