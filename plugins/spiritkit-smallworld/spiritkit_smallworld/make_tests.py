@@ -23,7 +23,8 @@ class MakeSmallworldTests(Step):
     - `storycloze/{spoken,topic}/`: `<number>_mutual`, `<number>_correct`, `<number>_incorrect`, `.wav` and `.txt`.
     - `stsp/`: `speech.jsonl`, `text.jsonl`, `few_shot/{t2t,t2s,s2t,s2s}.jsonl`; paths are relative to `stsp/`.
     - `intent/`: `data/{train,valid,test}_data.csv` and `wavs/`, as Fluent Speech Commands.
-    - `asr/`: `{dev,test}.jsonl` with `id`, `path` (relative to `asr/`) and `text`.
+    - `asr/`: `{dev,test}.jsonl` with `id`, `path` (relative to `asr/`) and `text`; `unseen.jsonl`, likewise, with words
+      that are in no training text.
 
     A set of size 0 is left out.
 

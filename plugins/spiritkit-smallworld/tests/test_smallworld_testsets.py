@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from spiritkit_smallworld.language import split_of
+from spiritkit_smallworld.language import document, split_of
 from spiritkit_smallworld.make_tests import MakeSmallworldTests
 from spiritkit_smallworld.shard import shared_voice
+from spiritkit_smallworld.testsets.asr import asr
 from spiritkit_smallworld.testsets.intent import intent
 from spiritkit_smallworld.testsets.lexical import lexical
 from spiritkit_smallworld.testsets.nonwords import NonWords, plain, spell
@@ -140,6 +142,18 @@ def test_intent_has_the_columns_of_fluent_speech_commands() -> None:
         assert all(row["location"] in row["transcription"] or row["location"] == "none" for row in rows)
         said[part] = {row["transcription"] for row in rows}
     assert not said["train"] & said["test"]
+
+
+def test_some_words_were_never_seen() -> None:
+    texts = " ".join(document(0, "train", number).text for number in range(4000))
+    known = set(re.findall(r"[a-z']+", texts.lower()))
+    plan = asr(0, 100)
+    rows = [json.loads(line) for line in plan.tables["asr/unseen.jsonl"].splitlines()]
+    assert len({row["text"] for row in rows}) == 40
+    for row in rows:
+        assert set(re.findall(r"[a-z']+", row["text"].lower())) - known
+    assert [row["path"] for row in rows] == [one.path.removeprefix("asr/") for one in plan.recordings[-40:]]
+    assert len(asr(0, 3).tables["asr/unseen.jsonl"].splitlines()) == 3
 
 
 def test_files_are_written(tmp_path: Path) -> None:
