@@ -6,8 +6,8 @@ utterances of the small world's test split, each by its own speaker; of speakers
 of word error rates, beside that of the recordings, and draws it. Linux only; needs matplotlib, jiwer and
 whisper-normalizer.
 
-    python benchmarks/vocoder_learning.py --world WORLD --units RUN/test-units --plot learning.png \\
-        tiny/parts/istft-hifigan world=WORLD units=RUN/units validation_units=RUN/validation-units output_dir=OUT
+    python benchmarks/vocoder_learning.py --world WORLD --units RUN/test --plot learning.png \\
+        tiny/vocoder-expressive world=WORLD prepared=RUN output_dir=OUT steps.vocoder.save_every=100
 
 With a run that is finished, it measures the copies that are there.
 """
@@ -130,7 +130,7 @@ def original(utterance: Utterance, units: Units) -> np.ndarray:
 
 
 def draw(rows: list[tuple[float, int, float]], recordings: float, path: Path) -> None:
-    """Word error rates over minutes; rates over 100 %, where the recogniser makes up words, lie on the upper edge."""
+    """Word error rates over minutes; rates over 100 %, where the recogniser makes up words, are drawn at 100."""
     import matplotlib
 
     matplotlib.use("agg")

@@ -180,7 +180,10 @@ class Cascade(SpeechTextModel):
 
     def _written(self, prompts: Sequence[Sequence[Text | Speech]]) -> list[list[tuple[str, bool]]]:
         """The text of each part, and whether it was heard. A recording that occurs again is heard once."""
-        keys = [[_identity(part) if isinstance(part, Speech) else None for part in parts] for parts in prompts]
+        keys = [
+            [_identity(part) if isinstance(part, Speech) and part.marker is None else None for part in parts]
+            for parts in prompts
+        ]
         sounds = {key: sound for each in keys for key, sound in filter(None, each)}
         heard = {key: self._heard[key] for key in sounds if key in self._heard}
         new = [key for key in sounds if key not in heard]

@@ -228,8 +228,9 @@ class Vocabulary:
                     known.append(np.array([marker.id]))
                 elif role is not None:
                     raise RequestError(
-                        f"the sequence has a marker {role!r}, which is not among the vocabulary's; "
-                        f"add {{markers: ['[{role.upper()}]']}} to vocabulary.blocks"
+                        f"the sequence has a marker {role!r}, which is not among the vocabulary's "
+                        f"({', '.join(one.role for one in self.markers) or 'none'}); for another "
+                        f"add {{markers: ['[{role.strip('[]').upper()}]']}} to vocabulary.blocks"
                     )
                 last = modality
             if isinstance(content, Tokens):

@@ -152,6 +152,16 @@ def test_continuations_are_written_or_said(cascade: Cascade) -> None:
         assert set(generation.seconds) == {"recognizer", "language_model", "synthesizer"}
 
 
+def test_markers_say_nothing_to_it(cascade: Cascade) -> None:
+    for output, asked in (("text", Text("", marker="asr")), ("speech", Speech(marker="tts"))):
+        for given in (Text("ab"), sound(2)):
+            with_marker, without = (
+                cascade.generate(prompt, output=output, temperature=0) for prompt in ([given, asked], [given])
+            )
+            assert with_marker.prompt_string == without.prompt_string
+            assert with_marker.new_ids == without.new_ids
+
+
 def test_scores_by_hand(cascade: Cascade) -> None:
     half, rest = math.log(0.5), math.log(0.5 / 39)
     # After "la la" comes " abb": space, a, b, b.

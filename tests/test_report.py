@@ -123,6 +123,7 @@ def test_the_console_shows_prompts_and_continuations(tmp_path: Path, capsys: pyt
     assert first.split() == ["gen", "The", "cat", "sat", "2", "1.8"]
     assert second.startswith("gen   ‹speech, 0.5 s› <asr>  word word")
     assert second.endswith(" …       2        –")
+    assert len(second) == len("gen   ‹speech, 0.5 s› <asr>  ") + 40 + len("       2        –")
     assert len({len(line) for line in (header, rule, first, second)}) == 1
     assert path == f"  {tmp_path / 'report' / 'report.html'}"
 

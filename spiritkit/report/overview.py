@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 
 from spiritkit.report.sections import Continued, Piece, Section
@@ -35,7 +34,8 @@ def _row(section: Section, one: Continued) -> tuple[str, ...]:
 
 
 def _said(pieces: Sequence[Piece]) -> str:
-    return textwrap.shorten(" ".join(map(_piece, pieces)) or "(nothing)", _WIDTH, placeholder=" …")
+    said = " ".join(" ".join(map(_piece, pieces)).split()) or "(nothing)"
+    return said if len(said) <= _WIDTH else f"{said[: _WIDTH - 2].rstrip()} …"
 
 
 def _piece(piece: Piece) -> str:

@@ -66,7 +66,7 @@ def fingerprint(recipe: Recipe, spec: Spec, step: Step, earlier: Mapping[str, st
     entries: dict[str, str] = {}
     if step.entries is not None:
         shared = {name: value for name, value in own.items() if name not in step.over_entries}
-        for name, value in own[step.entries].items():
+        for name, value in (own[step.entries] or {}).items():
             alone = _alone(spec, step.entries, name, step.over_entries)
             entries[name] = over(alone, build(alone), {**shared, step.entries: {name: value}})
     return Fingerprint(over(spec, step, own), entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -78,6 +79,8 @@ class StepContract(Contract):
     def test_sections_and_input_files(self, part: Step) -> None:
         """Sections are those of a recipe; the files whose content decides the result are there."""
         assert set(part.sections) <= set(Step.sections)
+        entries = [] if part.entries is None else [part.entries]
+        assert {*entries, *part.over_entries, *part.runtime} <= set(inspect.signature(type(part)).parameters)
         files = part.input_files()
         assert isinstance(files, list)
         for path in files:

@@ -53,7 +53,7 @@ class TrainHifiGan(Step):
         styles: whether it has a style for each value of their attribute `style`.
         f0: extracts F0: for a source, and to measure F0 of what is spoken.
         checkpoint: the folder of a vocoder to begin with, a released HiFi-GAN or one that this step wrote, of the same
-            sizes; its tables of pitch, style and speakers may be others, which then begin anew.
+            sizes; its tables of pitch, style and speakers may have other numbers of rows, and then begin anew.
         architecture: sizes of the generator; the defaults are the released ones.
         sample_rate: of the audio, in Hz.
         steps: of training.
@@ -211,14 +211,14 @@ class TrainHifiGan(Step):
             speakers=len(pairs.speakers) or None,
             styles=len(pairs.styles) or None,
         )
+        with torch_seeded(context.seed, "initial weights"):
+            generator = Generator(config, self._architecture.duration_dropout)
+        if self._checkpoint:  # before F0 is extracted: what does not fit is told at once
+            start_from(self._checkpoint, generator)
+        generator.to(device).train()
         data = Segments(pairs, config, self._f0 if self._harmonic else None, context, "train")
         validation = Segments(held_out, config, self._f0, context, "validation") if held_out else None
 
-        with torch_seeded(context.seed, "initial weights"):
-            generator = Generator(config, self._architecture.duration_dropout)
-        if self._checkpoint:
-            start_from(self._checkpoint, generator)
-        generator.to(device).train()
         with torch_seeded(context.seed, "initial weights of the discriminators"):
             judges = Discriminators(self._discriminators, self._discriminator_width).to(device).train()
         average = Average(generator, self._average_decay)

@@ -12,14 +12,19 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from spiritkit_hifigan.config import read_config
 from spiritkit_hifigan.train import TrainHifiGan
 from spiritkit_hifigan.training.architecture import Architecture, Istft
+from spiritkit_hifigan.training.generator import Generator
+from spiritkit_hifigan.training.start import start_from
 from spiritkit_hifigan.vocoder import HifiGan, IstftHifiGan
+from spiritkit_hifigan.weights import read_folded
 
 from spiritkit.errors import CheckpointError, InputError, RequestError
+from spiritkit.interfaces import F0, F0Extractor
 from spiritkit.pipeline import Parts, Pipeline
 from spiritkit.testing.step import FakeContext
-from spiritkit.types import StreamSpec, Tokens, Units
+from spiritkit.types import Audio, StreamSpec, Tokens, Units
 
 Toy = Callable[..., dict[str, Any]]
 HUBERT = StreamSpec("hubert", 6, Fraction(25), True)
@@ -156,16 +161,37 @@ def test_a_vocoder_goes_on_from_another(kind: str, toy: Toy, trained: Callable[[
     torch.testing.assert_close(first, second, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("variant", ["base_folder", "expressive_folder"])
+def test_a_released_vocoder_is_a_beginning(variant: str, request: pytest.FixtureRequest) -> None:
+    folder = request.getfixturevalue(variant)
+    generator = Generator(read_config(folder / "config.json"))
+    start_from(folder, generator)
+    _, theirs = read_folded(folder)
+    for name, tensor in generator.folded().items():
+        torch.testing.assert_close(tensor, theirs[name].float(), rtol=0, atol=1e-6)
+
+
 def test_a_vocoder_of_other_sizes_is_no_beginning(
     toy: Toy, trained: Callable[[str], Path], reference_checkpoints: Path, tmp_path: Path
 ) -> None:
     released = reference_checkpoints / "speech_tokenizer" / "hifigan_spiritlm_base"
+
+    class Late(F0Extractor):
+        """F0 would take long: it is not to be asked before all else is known to fit."""
+
+        rate = Fraction(100)
+
+        def extract(self, audios: list[Audio]) -> list[F0]:
+            raise AssertionError
+
     for folder, message in (
         (trained("harmonic"), r"config.json: upsample_rates is \(5, 4, 4\); expected \(5, 4, 4, 4, 2\)"),
         (released, r"config.json: units is 501; expected 6"),
     ):
         with pytest.raises(CheckpointError, match=message):
             train(tmp_path, **toy("waveform", steps=1, checkpoint=folder))
+    with pytest.raises(CheckpointError, match=r"config.json: upsample_rates is"):
+        train(tmp_path, **toy("harmonic", steps=1, checkpoint=trained("waveform"), f0=Late()))
 
 
 def test_utterances_without_units_are_named_and_counted(

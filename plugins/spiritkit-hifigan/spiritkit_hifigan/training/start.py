@@ -19,9 +19,9 @@ _FREE = {"pitches", "style_tokens", "speakers", "styles"}
 
 @torch.no_grad()
 def start_from(folder: Path, generator: Generator) -> None:
-    """Give a generator the weights of a vocoder's folder. A table that the folder has not, or has with another number
-    of rows, keeps what was drawn, and so do its channels of the first convolution; one that only the folder has is
-    left out.
+    """Give a generator the weights of a vocoder's folder. A table of as many rows goes on, whatever they stood for; one
+    that the folder has not, or has with another number of rows, keeps what was drawn, and so do its channels of the
+    first convolution; one that only the folder has is left out.
 
     Raises:
         MissingFileError, CheckpointError: what is not there or not as it should be; the networks differ in more than
