@@ -48,5 +48,5 @@ def _piece(piece: Piece) -> str:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    *texts, tokens, seconds = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-    return "  ".join([*texts, tokens.strip().rjust(widths[-2]), seconds.strip().rjust(widths[-1])])
+    aligned = [cell.ljust(width) for cell, width in zip(cells[:-2], widths, strict=False)]
+    return "  ".join([*aligned, *(cell.rjust(width) for cell, width in zip(cells[-2:], widths[-2:], strict=True))])

@@ -40,9 +40,9 @@ def start_from(folder: Path, generator: Generator) -> None:
     for name, drawn in own.items():
         given = tensors.get(name)
         stem, _, leaf = name.rpartition(".")
-        if stem.rpartition(".")[2] in ours.tables and (given is None or given.shape != drawn.shape):
-            continue
         if given is None or given.shape != drawn.shape:
+            if stem.rpartition(".")[2] in ours.tables:
+                continue
             what = "no tensor" if given is None else f"{list(given.shape)} as tensor"
             raise CheckpointError(path, f"{what} {name!r}; expected {list(drawn.shape)}")
         module = generator.get_submodule(stem)
