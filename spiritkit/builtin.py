@@ -33,6 +33,7 @@ def spiritkit_components() -> list[Component]:
                 ("poisson.v1", "poisson:PoissonSpans", "spans of speech until a share of the words is speech"),
                 ("word-level.v1", "word_level:WordLevel", "each word written, then spoken"),
                 ("asr-tts.v1", "asr_tts:AsrTts", "the whole as text, then as speech, or the other way round"),
+                ("few-shot.v1", "few_shot:FewShot", "the same between the flags of few-shot prompts"),
                 ("speech-only.v1", "speech_only:SpeechOnly", "the whole as speech"),
                 ("text-only.v1", "text_only:TextOnly", "the whole as text"),
             )

@@ -168,6 +168,34 @@ def test_spans_are_drawn_anew_at_each_visit_and_are_the_same_again() -> None:
     assert [mixture(seed=1).document("speech-text", epoch, 3).ids.tolist() for epoch in range(6)] != visits
 
 
+def test_examples_join_to_documents() -> None:
+    """Two to four of one shard, the first in its turn; others the next time; and the same again."""
+    memory = Memory([utterance(number) for number in range(20)])
+    shares: dict[str, Share | None] = {"text": Share(shards=["a"], policy=TextOnly(), joined=[2, 4])}
+    mixture, again = (Mixture(shares, SEQUENCER, 0, lambda folders: memory) for _ in range(2))
+    sizes, drawn = set(), set()
+    for number in range(200):
+        expected = again.visit("text", number).ids.tolist()
+        memory.read.clear()
+        assert mixture.visit("text", number).ids.tolist() == expected
+        first, *others = memory.read
+        assert {other // 5 for other in others} <= {first // 5}
+        sizes.add(1 + len(others))
+        drawn.add((first, *others))
+    assert sizes == {2, 3, 4}
+    assert len(drawn) > 100
+
+
+def test_what_a_policy_cannot_use_joins_nothing() -> None:
+    memory = Memory([utterance(0), utterance(1, aligned=False)])
+    share = Share(shards=["a"], policy=WordSpans(), joined=[8, 8])
+    mixture = Mixture({"speech-text": share}, SEQUENCER, 0, lambda folders: memory)
+    document = mixture.document("speech-text", 0, 0)
+    assert document.lacks is None
+    assert FIRST_UNIT + 1 not in document.ids
+    assert mixture.document("speech-text", 0, 1).lacks == "alignment"
+
+
 def test_weights_are_shares_of_tokens() -> None:
     shares: dict[str, Share | None] = {**THIRDS, "text": Share(shards=["text"], policy=TextOnly(), weight=2.0)}
     packed = batches(shares=shares, n_rows=4)
@@ -203,6 +231,8 @@ def test_null_and_weight_zero_leave_a_share_out() -> None:
     [
         ({"a": None}, "the mixture has no share"),
         ({"a": Share(shards=["text"], policy=TextOnly(), weight=-1.0)}, "share 'a': weight is -1.0"),
+        ({"a": Share(shards=["text"], policy=TextOnly(), joined=[0, 2])}, r"share 'a': joined is \[0, 2\]; expected"),
+        ({"a": Share(shards=["text"], policy=TextOnly(), joined=[3])}, r"share 'a': joined is \[3\]; expected"),
         ({"a": Share(shards=["text"], policy=TextOnly(), weight=math.nan)}, "share 'a': weight is nan"),
         ({"a": Share(shards=["text"], policy=TextOnly(), weight=math.inf)}, "share 'a': weight is inf"),
         ({"a": Share(shards=["text"], policy=TextOnly(), fraction=0.0)}, "share 'a': fraction is 0.0"),

@@ -93,10 +93,10 @@ def test_a_prompt_begins_as_the_document_of_training_does() -> None:
     sequencer = Sequencer.of(parts)
     asr = [Speech(SOUND), Text("the cat", marker="asr")]
     tts = [Text("the cat"), Speech(SOUND, marker="tts")]
-    assert parts.prompt(asr)[0] == sequencer.string(EXAMPLE, ASR) == "[Speech][Hu5][Hu7][ASR]the cat"
-    assert parts.prompt(tts)[0] == sequencer.string(EXAMPLE, TTS) == "[Text]the cat[TTS][Hu5][Hu7]"
+    assert parts.prompt(asr)[0] == sequencer.string((EXAMPLE, ASR)) == "[Speech][Hu5][Hu7][ASR]the cat"
+    assert parts.prompt(tts)[0] == sequencer.string((EXAMPLE, TTS)) == "[Text]the cat[TTS][Hu5][Hu7]"
     for prompt, spans in ((asr, ASR), (tts, TTS)):
-        assert [*parts.prompt(prompt)[1], Letters.eos_id] == sequencer.ids(EXAMPLE, spans).tolist()
+        assert [*parts.prompt(prompt)[1], Letters.eos_id] == sequencer.ids((EXAMPLE, spans)).tolist()
 
 
 def test_a_part_without_content_asks_for_what_its_marker_announces() -> None:

@@ -22,6 +22,7 @@ from spiritkit.data.example import Example
 from spiritkit.errors import InputError, ProvenanceError, RequestError
 from spiritkit.interfaces import Span, TextTokenizer, UnitTokenizer
 from spiritkit.interfaces.span_policy import Modality
+from spiritkit.interleave.few_shot import FewShot
 from spiritkit.interleave.random_words import RandomWords
 from spiritkit.interleave.sequence import Sequencer
 from spiritkit.interleave.word_level import WordLevel
@@ -123,7 +124,7 @@ def spans(letters: str, edges: Sequence[int]) -> list[Span]:
     ],
 )
 def test_base(letters: str, edges: list[int], expected: str) -> None:
-    assert Sequencer.of(pipeline(HUBERT)).string(example(HUBERT), spans(letters, edges)) == expected
+    assert Sequencer.of(pipeline(HUBERT)).string((example(HUBERT), spans(letters, edges))) == expected
 
 
 @pytest.mark.parametrize(
@@ -139,16 +140,16 @@ def test_base(letters: str, edges: list[int], expected: str) -> None:
     ],
 )
 def test_expressive(letters: str, edges: list[int], expected: str) -> None:
-    assert Sequencer.of(pipeline(*EXPRESSIVE)).string(example(*EXPRESSIVE), spans(letters, edges)) == expected
+    assert Sequencer.of(pipeline(*EXPRESSIVE)).string((example(*EXPRESSIVE), spans(letters, edges))) == expected
 
 
 def test_streams_that_the_recipe_has_not_are_left_out() -> None:
-    string = Sequencer.of(pipeline(HUBERT)).string(example(*EXPRESSIVE), spans("ts", [0, 1, 3]))
+    string = Sequencer.of(pipeline(HUBERT)).string((example(*EXPRESSIVE), spans("ts", [0, 1, 3])))
     assert string == "[Text]the[Speech][Hu7][Hu9][Hu2]"
 
 
 def test_word_level_transcription() -> None:
-    string = Sequencer.of(pipeline(HUBERT)).string(example(HUBERT), WordLevel().spans(3, np.random.default_rng(0)))
+    string = Sequencer.of(pipeline(HUBERT)).string((example(HUBERT), WordLevel().spans(3, np.random.default_rng(0))))
     assert string == "[Text]the[Speech][Hu5][Hu7][Text]cat[Speech][Hu7][Hu9][Text]sat[Speech][Hu9][Hu2]"
 
 
@@ -157,19 +158,42 @@ def test_parallel_data_has_its_own_markers() -> None:
     without_times = example(HUBERT, aligned=False)
     tts = [Span("text", 0, 3), Span("speech", 0, 3, "tts")]
     asr = [Span("speech", 0, 3), Span("text", 0, 3, "asr")]
-    assert sequencer.string(without_times, tts) == "[Text]The cat sat.[TTS][Hu5][Hu7][Hu9][Hu2]"
-    assert sequencer.string(without_times, asr) == "[Speech][Hu5][Hu7][Hu9][Hu2][ASR]The cat sat."
+    assert sequencer.string((without_times, tts)) == "[Text]The cat sat.[TTS][Hu5][Hu7][Hu9][Hu2]"
+    assert sequencer.string((without_times, asr)) == "[Speech][Hu5][Hu7][Hu9][Hu2][ASR]The cat sat."
+
+
+def test_shots_stand_between_flags() -> None:
+    """As the prompts of few-shot-asr.v1 and few-shot-tts.v1 do; only `</s>` ends them."""
+    sequencer, one, two = Sequencer.of(pipeline(HUBERT)), example(HUBERT), example(HUBERT, text="A dog.", aligned=False)
+    rng = np.random.default_rng(0)
+    asr, tts = FewShot(asr=1), FewShot(asr=0)
+    assert sequencer.string((one, asr.spans(3, rng)), (two, asr.spans(2, rng))) == (
+        "[Speech][Hu5][Hu7][Hu9][Hu2][Text]<START Transcript>The cat sat.<END>"
+        "[Speech][Hu5][Hu7][Hu9][Hu2][Text]<START Transcript>A dog.<END>"
+    )
+    assert sequencer.string((one, tts.spans(3, rng)), (two, tts.spans(2, rng))) == (
+        "[Text]The cat sat. 'stop'[Speech][Hu5][Hu7][Hu9][Hu2][Text]A dog. 'stop'[Speech][Hu5][Hu7][Hu9][Hu2]"
+    )
+    document = sequencer.ids((one, tts.spans(3, rng)), (two, tts.spans(2, rng))).tolist()
+    assert [at for at, id in enumerate(document) if id in (256, 257)] == [0, len(document) - 1]
+
+
+def test_examples_of_one_modality_go_on_without_a_marker() -> None:
+    sequencer = Sequencer.of(pipeline(HUBERT))
+    said, written = (example(HUBERT), [Span("speech", 0, 3)]), (example(HUBERT), [Span("text", 0, 3)])
+    assert sequencer.string(said, said) == "[Speech]" + 2 * "[Hu5][Hu7][Hu9][Hu2]"
+    assert sequencer.string(written, written) == "[Text]The cat sat. The cat sat."
 
 
 def test_a_marker_that_the_vocabulary_lacks_is_named() -> None:
     sequencer = Sequencer.of(pipeline(HUBERT))
     with pytest.raises(RequestError, match=r"marker 'tts', .*add \{markers: \['\[TTS\]'\]\} to vocabulary.blocks"):
-        sequencer.ids(example(HUBERT), [Span("text", 0, 3), Span("speech", 0, 3, "tts")])
+        sequencer.ids((example(HUBERT), [Span("text", 0, 3), Span("speech", 0, 3, "tts")]))
 
 
 def test_ids_of_a_document() -> None:
     pipe = pipeline(*EXPRESSIVE)
-    ids = Sequencer.of(pipe).ids(example(*EXPRESSIVE), spans("ts", [0, 2, 3]))
+    ids = Sequencer.of(pipe).ids((example(*EXPRESSIVE), spans("ts", [0, 2, 3])))
     hubert, pitch, style = 261, 261 + 501, 261 + 501 + 64
     speech = [style + 8, pitch + 3, hubert + 9, pitch + 4, hubert + 2]
     assert ids.dtype == np.int64
@@ -194,8 +218,8 @@ def test_ids_are_those_of_a_prompt(seed: int) -> None:
             prompt.append(Speech(tokens=serializer.serialize(one.units, start, cuts[span.stop])))
     string, ids = pipe.prompt(prompt)
     sequencer = Sequencer.of(pipe)
-    assert sequencer.string(one, drawn) == string
-    assert sequencer.ids(one, drawn).tolist() == [*ids, 257]
+    assert sequencer.string((one, drawn)) == string
+    assert sequencer.ids((one, drawn)).tolist() == [*ids, 257]
 
 
 def test_ids_are_those_of_a_prompt_with_the_released_text_tokenizer(reference_checkpoints: Path) -> None:
@@ -212,7 +236,7 @@ def test_ids_are_those_of_a_prompt_with_the_released_text_tokenizer(reference_ch
         (spans("ts", [0, 1, 3]), [Text("[Hu5]"), speech]),
         (spans("tst", [0, 1, 2, 3]), [Text("[Hu5]"), Speech(tokens=_middle(pipe, units)), Text("sat")]),
     ):
-        ids = sequencer.ids(one, drawn).tolist()
+        ids = sequencer.ids((one, drawn)).tolist()
         assert ids == [*pipe.prompt(prompt)[1], 2]
         if drawn[0].modality == "text":
             assert 32002 + 5 not in ids
@@ -225,11 +249,11 @@ def _middle(pipe: Pipeline, units: Units) -> spiritkit.Tokens:
 
 def test_a_model_of_units_alone() -> None:
     sequencer = Sequencer.of(pipeline(HUBERT, text=False))
-    assert sequencer.ids(example(HUBERT, text=None, aligned=False), [Span("speech", 0, 0)]).tolist() == [
+    assert sequencer.ids((example(HUBERT, text=None, aligned=False), [Span("speech", 0, 0)])).tolist() == [
         1, 2 + 5, 2 + 7, 2 + 9, 2 + 2, 1,
     ]  # fmt: skip
     with pytest.raises(RequestError, match="no text_tokenizer; it cannot read the text 'The cat sat.'"):
-        sequencer.ids(example(HUBERT), [Span("text", 0, 3)])
+        sequencer.ids((example(HUBERT), [Span("text", 0, 3)]))
 
 
 def test_what_an_example_has_to_offer() -> None:
@@ -250,7 +274,7 @@ def test_what_an_example_has_to_offer() -> None:
 
 def test_words_of_the_alignment_stand_for_a_missing_text() -> None:
     sequencer = Sequencer.of(pipeline(HUBERT))
-    assert sequencer.string(example(HUBERT, text=None), [Span("text", 0, 3)]) == "[Text]the cat sat"
+    assert sequencer.string((example(HUBERT, text=None), [Span("text", 0, 3)])) == "[Text]the cat sat"
 
 
 @pytest.mark.parametrize(
@@ -264,7 +288,7 @@ def test_words_of_the_alignment_stand_for_a_missing_text() -> None:
 )
 def test_spans_that_an_example_cannot_give(one: Example, span: Span, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Sequencer.of(pipeline(HUBERT)).ids(one, [span])
+        Sequencer.of(pipeline(HUBERT)).ids((one, [span]))
 
 
 def test_units_of_other_tokenizers_are_refused() -> None:
@@ -281,7 +305,7 @@ def test_units_of_other_tokenizers_are_refused() -> None:
     with pytest.raises(RequestError, match=r"stream 'hubert' is 500 codes at 2499/100 a second, .*; expected 501"):
         sequencer.check("data", (STYLE, PITCH, other), {})
     with pytest.raises(RequestError, match=r"example 'u1': no stream 'style'"):
-        sequencer.ids(example(HUBERT), [Span("speech", 0, 3)])
+        sequencer.ids((example(HUBERT), [Span("speech", 0, 3)]))
 
 
 def test_the_guide_shows_what_its_code_prints() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Span, SpanPolicy
 from spiritkit.interleave.asr_tts import AsrTts
+from spiritkit.interleave.few_shot import FewShot
 from spiritkit.interleave.fixed_spans import FixedSpans
 from spiritkit.interleave.poisson import PoissonSpans
 from spiritkit.interleave.random_words import RandomWords
@@ -52,6 +53,10 @@ class TestWordLevel(SpanPolicyContract):
 
 class TestAsrTts(SpanPolicyContract):
     component = "asr-tts.v1"
+
+
+class TestFewShot(SpanPolicyContract):
+    component = "few-shot.v1"
 
 
 class TestSpeechOnly(SpanPolicyContract):
@@ -202,6 +207,7 @@ def test_runs_are_the_words_again(spoken: list[bool]) -> None:
         (PoissonSpans, {"mean_words": math.inf}, r"poisson.v1: mean_words is inf"),
         (PoissonSpans, {"share": -0.1}, r"poisson.v1: share is -0.1"),
         (AsrTts, {"asr": 2.0}, r"asr-tts.v1: asr is 2.0"),
+        (FewShot, {"asr": -1.0}, r"few-shot.v1: asr is -1.0"),
     ],
 )
 def test_parameters_that_cannot_be(policy: type, parameters: dict[str, Any], message: str) -> None:

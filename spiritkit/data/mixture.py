@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spiritkit.checks import check_range
+from spiritkit.data.example import Example
 from spiritkit.data.examples import Examples
 from spiritkit.data.portion import Portion
 from spiritkit.data.shards import Shards
@@ -29,32 +30,37 @@ class Share:
         policy: what is written and what is spoken.
         weight: the tokens of this share to those of the others; 0 leaves it out.
         fraction: how many of the examples are used, in 0…1.
+        joined: the least and the most examples that make one document, as shots make a prompt; how many is drawn each
+            time, and so is what joins the example whose turn it is. None for one example each.
     """
 
     shards: list[str]
     policy: SpanPolicy
     weight: float = 1.0
     fraction: float = 1.0
+    joined: list[int] | None = None
 
 
 def used(shares: Mapping[str, Share | None]) -> dict[str, Share]:
     """The shares that are not left out.
 
     Raises:
-        RequestError: a weight or fraction that is none; a share without folders. The message names the share.
+        RequestError: a weight, fraction or range that is none; a share without folders. The message names the share.
     """
     for name, share in shares.items():
         if share is None:
             continue
         check_range(f"share {name!r}", {"weight": share.weight}, at_least=0)
         check_range(f"share {name!r}", {"fraction": share.fraction}, above=0, at_most=1)
+        if share.joined is not None and (len(share.joined) != 2 or not 1 <= share.joined[0] <= share.joined[1]):
+            raise RequestError(f"share {name!r}: joined is {share.joined}; expected [least, most], from 1 example on")
         if not share.shards:
             raise RequestError(f"share {name!r}: shards is empty; expected at least one folder of prepared data")
     return {name: share for name, share in shares.items() if share is not None and share.weight}
 
 
 class Document(NamedTuple):
-    """One visit of an example.
+    """One visit of an example, and of those that join it.
 
     Attributes:
         ids: int64 `[N]`; empty if the example cannot be used.
@@ -70,6 +76,7 @@ class _Opened(NamedTuple):
     policy: SpanPolicy
     visits: Visits
     size: int
+    joined: list[int] | None
 
 
 class Mixture:
@@ -127,13 +134,14 @@ class Mixture:
         Raises:
             SpiritkitError: the data cannot be read.
         """
-        examples, policy, _, _ = self._opened[share]
+        examples, policy = self._opened[share].examples, self._opened[share].policy
         example = examples.example(index)
         lacks: str | None = self._sequencer.lacks(example, policy.needs)
         if lacks:
             return Document(np.zeros(0, dtype=np.int64), lacks)
         rng = numpy_generator(self._seed, "spans", share, epoch, index)
-        ids = self._sequencer.ids(example, policy.spans(self._sequencer.n_words(example), rng))
+        read = [example, *self._joining(share, epoch, index)]
+        ids = self._sequencer.ids(*((one, policy.spans(self._sequencer.n_words(one), rng)) for one in read))
         return Document(ids, None if len(ids) else "tokens")
 
     def check_usable(self, share: str) -> None:
@@ -156,6 +164,21 @@ class Mixture:
             f"share {share!r}: none of its {size} examples can be used; what they lack: {', '.join(sorted(lacks))}"
         )
 
+    def _joining(self, share: str, epoch: int, index: int) -> list[Example]:
+        """What joins an example in an epoch. Those that the policy cannot use are left out."""
+        opened = self._opened[share]
+        if opened.joined is None:
+            return []
+        rng = numpy_generator(self._seed, "joined", share, epoch, index)
+        least, most = opened.joined
+        stops = np.cumsum(opened.examples.shard_sizes)
+        # From the example's own shard, which is in memory.
+        shard = int(np.searchsorted(stops, index, side="right"))
+        start = int(stops[shard]) - opened.examples.shard_sizes[shard]
+        others = rng.integers(start, int(stops[shard]), size=int(rng.integers(least, most + 1)) - 1)
+        drawn = (opened.examples.example(int(other)) for other in others)
+        return [other for other in drawn if not self._sequencer.lacks(other, opened.policy.needs)]
+
     def _open(self, name: str, share: Share, examples: Examples) -> _Opened:
         if share.fraction < 1:
             examples = Portion(examples, share.fraction, self._seed)
@@ -167,4 +190,6 @@ class Mixture:
             self._sequencer.check(where, examples.specs, examples.source)
             names = {spec.name for spec in self._sequencer.specs}
             self.sources |= {name: source for name, source in examples.source.items() if name in names}
-        return _Opened(examples, share.policy, Visits(examples.shard_sizes, self._seed, "visits", name), size)
+        return _Opened(
+            examples, share.policy, Visits(examples.shard_sizes, self._seed, "visits", name), size, share.joined
+        )

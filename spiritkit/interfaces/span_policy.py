@@ -26,16 +26,22 @@ class Span:
         stop: one past the last word.
         marker: role of the marker before the span, e.g. `tts` for `[TTS]`; None for that of the modality, which is
             written only where the modality changes.
+        prefix: written before the words of text.
+        suffix: written behind them.
     """
 
     modality: Modality
     start: int
     stop: int
     marker: str | None = None
+    prefix: str = ""
+    suffix: str = ""
 
     def __post_init__(self) -> None:
         if self.modality not in ("text", "speech"):
             raise InputError(f"a span's modality is {self.modality!r}; expected 'text' or 'speech'")
+        if self.modality == "speech" and (self.prefix or self.suffix):
+            raise InputError(f"a span of speech between {self.prefix!r} and {self.suffix!r}; expected them around text")
         if not 0 <= self.start <= self.stop:
             raise InputError(f"a span of words {self.start}…{self.stop}; expected 0 ≤ start ≤ stop")
 

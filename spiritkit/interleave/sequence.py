@@ -1,10 +1,10 @@
-"""One document of training data: an utterance in spans of text and speech, as ids."""
+"""One document of training data: utterances in spans of text and speech, as ids."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from spiritkit.data.example import Example
     from spiritkit.pipeline import Pipeline
 
+#: An example, and the spans in which it is read.
+Read: TypeAlias = "tuple[Example, Iterable[Span]]"
 #: In the order in which a lack is reported.
 _NEEDS: tuple[Need, ...] = ("text", "speech", "alignment")
 
@@ -121,46 +123,46 @@ class Sequencer:
             return len(example.alignment.words)
         return len(example.text.split()) if example.text else 0
 
-    def ids(self, example: Example, spans: Iterable[Span]) -> np.ndarray:
+    def ids(self, *read: Read) -> np.ndarray:
         """The document: int64 `[N]`.
 
         Args:
-            example: what is said or written.
-            spans: as a `SpanPolicy` gives them for `n_words(example)`.
+            read: examples, each with its spans as a `SpanPolicy` gives them for `n_words(example)`.
 
         Raises:
-            InputError: the example lacks what a span takes from it.
+            InputError: an example lacks what a span takes from it.
             RequestError: the vocabulary lacks a marker or a stream; there is text without a text tokenizer.
         """
-        ids = self._vocabulary.assemble(self._pieces(example, spans), self._text_tokenizer)
+        ids = self._vocabulary.assemble(self._pieces(read), self._text_tokenizer)
         return ids if self._eos_id is None else np.append(ids, self._eos_id)
 
-    def string(self, example: Example, spans: Iterable[Span]) -> str:
+    def string(self, *read: Read) -> str:
         """The document as one string of markers, tokens and text.
 
         Raises:
             InputError, RequestError: as for `ids`.
         """
-        return self._vocabulary.written(self._pieces(example, spans))
+        return self._vocabulary.written(self._pieces(read))
 
-    def _pieces(self, example: Example, spans: Iterable[Span]) -> list[str | np.ndarray]:
-        return self._vocabulary.pieces(self._runs(example, spans))
+    def _pieces(self, read: Iterable[Read]) -> list[str | np.ndarray]:
+        return self._vocabulary.pieces(self._runs(read))
 
-    def _runs(self, example: Example, spans: Iterable[Span]) -> Iterator[Run]:
-        n_words = self.n_words(example)
-        units = None
+    def _runs(self, read: Iterable[Read]) -> Iterator[Run]:
         last: str | None = None
-        for span in spans:
-            if span.stop > n_words:
-                raise InputError(f"example {example.id!r} has {n_words} words; a span has {span.start}…{span.stop}")
-            if span.modality == "text":
-                text = _text(example, span, n_words)
-                # Only a marker parts the words of two spans.
-                yield Run("text", f" {text}" if last == "text" and span.marker is None else text, span.marker)
-            else:
-                units = self._units(example) if units is None else units
-                yield Run("speech", self._speech(example, units, span, n_words), span.marker)
-            last = span.modality
+        for example, spans in read:
+            n_words = self.n_words(example)
+            units = None
+            for span in spans:
+                if span.stop > n_words:
+                    raise InputError(f"example {example.id!r} has {n_words} words; a span has {span.start}…{span.stop}")
+                if span.modality == "text":
+                    text = f"{span.prefix}{_text(example, span, n_words)}{span.suffix}"
+                    # Only a marker parts the words of two spans.
+                    yield Run("text", f" {text}" if last == "text" and span.marker is None else text, span.marker)
+                else:
+                    units = self._units(example) if units is None else units
+                    yield Run("speech", self._speech(example, units, span, n_words), span.marker)
+                last = span.modality
 
     def _units(self, example: Example) -> Units:
         units = example.units
