@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 class Quantizer(ABC):
     """Gives each feature vector one of `size` codes."""
 
+    #: The layer of an encoder whose features it was made for, counted from 1; None where it does not know.
+    layer: int | None = None
+
     @property
     @abstractmethod
     def size(self) -> int:

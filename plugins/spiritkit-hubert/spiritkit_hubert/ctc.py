@@ -57,9 +57,10 @@ def quantize(network: nn.Sequential, features: list[torch.Tensor], blank: int) -
     return [replace_blanks(network(each.float()).argmax(dim=-1).cpu().numpy(), blank) for each in features]
 
 
-def write_linear_ctc(network: nn.Sequential, folder: Path, units: int, width: int, upstream: int) -> None:
+def write_linear_ctc(network: nn.Sequential, folder: Path, *, units: int, upstream: int, layer: int) -> None:
     """Write the folder that `linear-ctc.v1` loads."""
     with replacing(folder / "model.safetensors") as temporary:
         weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
         temporary.write_bytes(save(weights))
-    write_json(folder / "config.json", {"vocab_size": units, "dim": width, "upstream_dim": upstream})
+    config = {"vocab_size": units, "dim": network[0].in_features, "upstream_dim": upstream, "layer": layer}
+    write_json(folder / "config.json", config)

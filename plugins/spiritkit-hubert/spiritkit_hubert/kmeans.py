@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spiritkit.checkpoints import entry, read_tensors
+from spiritkit.checkpoints import entry, positive, read_tensors
 from spiritkit.errors import CheckpointError, RequestError
 from spiritkit.interfaces import Quantizer
 
@@ -16,7 +16,7 @@ class KMeansQuantizer(Quantizer):
     """Codes of the nearest centroids, by Euclidean distance, in float32 on the device of the features.
 
     Args:
-        checkpoint: a `.safetensors` file with the tensor `centroids`, `[K, D]`.
+        checkpoint: a `.safetensors` file with the tensor `centroids`, `[K, D]`, and perhaps `layer`, one whole number.
 
     Raises:
         RequestError: another kind of file; the message says how to convert it.
@@ -30,12 +30,16 @@ class KMeansQuantizer(Quantizer):
                 f"{path}: kmeans.v1 reads .safetensors only. Convert the file once, with the step "
                 f"{{use: convert-kmeans.v1, source: {path}}} or spiritkit_hubert.convert.convert_kmeans(source, target)"
             )
-        centroids = entry(read_tensors(path, "k-means centroids (.safetensors)"), "centroids", path)
+        tensors = read_tensors(path, "k-means centroids (.safetensors)")
+        centroids = entry(tensors, "centroids", path)
         if centroids.ndim != 2 or 0 in centroids.shape or not centroids.is_floating_point():
             raise CheckpointError(
                 path, f"'centroids' is {centroids.dtype} {list(centroids.shape)}; expected floating-point [K, D]"
             )
         self._centroids = centroids.float()  # [K, D]
+        if "layer" in tensors:
+            layer = tensors["layer"].tolist()
+            self.layer = positive({"layer": layer}, "layer", path)
 
     @property
     def size(self) -> int:

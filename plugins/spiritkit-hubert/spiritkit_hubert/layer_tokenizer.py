@@ -27,7 +27,7 @@ class LayerTokenizer(LayerFeatures, UnitTokenizer):
         pad: samples of silence put before and behind each audio.
 
     Raises:
-        RequestError: the model has no such layer, or the quantizer takes features of another width.
+        RequestError: the model has no such layer, or the quantizer takes features of another width or layer.
     """
 
     def __init__(
@@ -55,6 +55,10 @@ class LayerTokenizer(LayerFeatures, UnitTokenizer):
             raise RequestError(
                 f"the quantizer takes features of width {quantizer.dimension}; those of {checkpoint} have width "
                 f"{self.width}"
+            )
+        if quantizer.layer not in (None, layer):
+            raise RequestError(
+                f"the quantizer was trained on layer {quantizer.layer} of its HuBERT, not on layer {layer}"
             )
         self._quantizer = quantizer
         self._streams = (StreamSpec("units", size=quantizer.size, rate=self.rate, deduplicate=True),)

@@ -23,7 +23,7 @@ class LinearCTCQuantizer(Quantizer):
     Args:
         checkpoint: the release's file (`L11_quantizer_500.pt`): `model_cfg` with `vocab_size`, `dim` and
             `upstream_dim`, and `model_weight`. Or the folder that `train-linear-quantizer.v1` writes: the same numbers
-            in `config.json`, the weights in `model.safetensors`.
+            and the `layer` in `config.json`, the weights in `model.safetensors`.
 
     Raises:
         MissingFileError, CheckpointError: no such file; it does not hold that.
@@ -53,6 +53,7 @@ class LinearCTCQuantizer(Quantizer):
         load_weights(self._network, weights, weights_path)
         self._blank = units
         self._width = width
+        self.layer = positive(config, "layer", config_path, within) if "layer" in config else None
 
     @property
     def size(self) -> int:

@@ -135,7 +135,8 @@ class TrainKMeans(Step):
                 training.report_now(**_measure(held_out, lloyd.centroids))
 
         with replacing(context.folder / "kmeans.safetensors") as temporary:
-            temporary.write_bytes(save({"centroids": lloyd.centroids.cpu().contiguous()}))
+            layer = {} if self._hubert is None else {"layer": torch.tensor(self._layer)}
+            temporary.write_bytes(save({"centroids": lloyd.centroids.cpu().contiguous()} | layer))
         write_model_card(
             context.folder / "README.md",
             title="k-means",

@@ -129,6 +129,8 @@ class TrainLinearQuantizer(Step):
                 f"{self._kmeans}: centroids of width {kmeans.dimension}; the features of {self._hubert} have width "
                 f"{extractor.width}"
             )
+        if kmeans.layer not in (None, self._layer):
+            raise RequestError(f"{self._kmeans}: centroids of layer {kmeans.layer}; layer is {self._layer}")
         units = kmeans.size
         upstream = self._upstream or extractor.width
         widths = layer_widths(units, extractor.width, upstream)
@@ -171,7 +173,7 @@ class TrainLinearQuantizer(Step):
             if held_out and training.due(self._validate_every):
                 training.report_now(**held_out.figures(network, kmeans))
 
-        write_linear_ctc(network, context.folder / "model", units, extractor.width, upstream)
+        write_linear_ctc(network, context.folder / "model", units=units, upstream=upstream, layer=self._layer)
         write_model_card(
             context.folder / "model" / "README.md",
             title="Linear quantizer",

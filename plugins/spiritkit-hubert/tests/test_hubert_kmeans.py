@@ -44,6 +44,13 @@ def test_other_tensors(tmp_path, tensors):
         KMeansQuantizer(checkpoint=tmp_path / "k.safetensors")
 
 
+@pytest.mark.parametrize("layer", [torch.tensor(0), torch.tensor(1.5), torch.tensor([1])])
+def test_another_layer_than_there_can_be(tmp_path, layer):
+    save_file({"centroids": torch.zeros(3, 4), "layer": layer}, tmp_path / "k.safetensors")
+    with pytest.raises(CheckpointError, match="layer is .*; expected a positive whole number"):
+        KMeansQuantizer(checkpoint=tmp_path / "k.safetensors")
+
+
 def test_unreadable(tmp_path):
     with pytest.raises(MissingFileError):
         KMeansQuantizer(checkpoint=tmp_path / "k.safetensors")

@@ -119,6 +119,7 @@ def test_trained_centroids_load_and_are_described(tmp_path, melodies, run_step, 
         "README.md", "kmeans.safetensors", "log.jsonl", "tensorboard",
     ]  # fmt: skip
     quantizer = KMeansQuantizer(checkpoint=tmp_path / "kmeans.safetensors")
+    assert quantizer.layer == (None if of == "mfcc" else 2)
     frames = features.features([utterance.audio.load() for utterance in melodies(4, 2)])
     codes = np.concatenate(quantizer.quantize(frames))
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

@@ -146,7 +146,7 @@ def test_it_learns_and_works_in_a_pipeline(tmp_path, parameters, run_step, melod
     assert f"- noise_linear: {figures['noise_linear']:.4g}" in (tmp_path / "model" / "README.md").read_text()
     assert {path.name for path in (tmp_path / "model").iterdir()} == {"README.md", "config.json", "model.safetensors"}
     quantizer = LinearCTCQuantizer(checkpoint=tmp_path / "model")
-    assert (quantizer.size, quantizer.dimension) == (9, 32)
+    assert (quantizer.size, quantizer.dimension, quantizer.layer) == (9, 32, 1)
     tokenizer = HubertTokenizer(checkpoint=log_mel, layer=1, quantizer=quantizer, device="cpu")
     pipeline = Pipeline(Parts(tokenizers={"hubert": lambda: tokenizer}))
     audio = next(iter(melodies(1, 5))).audio.load()
@@ -162,6 +162,9 @@ def test_widths_that_do_not_work_out_and_other_centroids(tmp_path, parameters, r
     save_file({"centroids": torch.ones(3, 7)}, tmp_path / "other.safetensors")
     with pytest.raises(RequestError, match="centroids of width 7; the features of .* have width 32"):
         run_step(TrainLinearQuantizer(**{**parameters, "kmeans": tmp_path / "other.safetensors"}), tmp_path / "b")
+    save_file({"centroids": torch.ones(3, 32), "layer": torch.tensor(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(RequestError, match="other.safetensors: centroids of layer 2; layer is 1"):
+        run_step(TrainLinearQuantizer(**{**parameters, "kmeans": tmp_path / "other.safetensors"}), tmp_path / "c")
     with pytest.raises(RequestError, match="rounds is 0"):
         TrainLinearQuantizer(**parameters, rounds=0)
 

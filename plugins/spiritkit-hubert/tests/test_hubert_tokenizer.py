@@ -191,6 +191,13 @@ def test_quantizer_of_another_width(make_twins, quantizer):
         HubertTokenizer(checkpoint=twins.file, quantizer=quantizer, layer=2)
 
 
+def test_quantizer_of_another_layer(twins, quantizer, monkeypatch):
+    monkeypatch.setattr(quantizer, "layer", 3)
+    HubertTokenizer(checkpoint=twins.file, quantizer=quantizer, layer=3)
+    with pytest.raises(RequestError, match="trained on layer 3 of its HuBERT, not on layer 2"):
+        HubertTokenizer(checkpoint=twins.file, quantizer=quantizer, layer=2)
+
+
 def test_batch_seconds_must_be_positive(twins, quantizer):
     with pytest.raises(RequestError, match="batch_seconds is 0"):
         HubertTokenizer(checkpoint=twins.file, quantizer=quantizer, layer=2, batch_seconds=0)
