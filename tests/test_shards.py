@@ -171,9 +171,28 @@ def test_folders_that_do_not_go_together_are_both_named(tmp_path: Path) -> None:
     change(tmp_path / "b", "sources", {"hubert": "hubert.v1@other"})
     with pytest.raises(InputError, match=r"b does not go with .*a: its sources are .*other.* not .*0123"):
         Shards([tmp_path / "a", tmp_path / "b"])
-    put(tmp_path / "c", [[replace(spoken("1"), units=None)]], specs=SPECS[:1])
-    with pytest.raises(InputError, match=r"c does not go with .*a: its streams"):
-        Shards([tmp_path / "a", tmp_path / "c"])
+    for name, spec, message in (
+        ("c", replace(SPECS[0], size=7), r"its streams are .*size=7.*, not .*"),
+        ("d", replace(SPECS[0], name="other"), r"its streams are \['other'\], none of which"),
+    ):
+        put(tmp_path / name, [[replace(spoken("1"), units=None)]], specs=[spec])
+        with pytest.raises(InputError, match=rf"{name} does not go with .*a: {message}"):
+            Shards([tmp_path / "a", tmp_path / name])
+
+
+def test_streams_that_only_some_folders_have_are_left_to_those(tmp_path: Path) -> None:
+    """Data that was prepared for Expressive goes with data for Base."""
+    one = spoken("22")
+    assert one.units is not None
+    fewer = Units(SPECS[:1], {"hubert": one.units["hubert"]}, {"hubert": SOURCE["hubert"]})
+    put(tmp_path / "both", [[spoken("1")]])
+    put(tmp_path / "fewer", [[replace(one, units=fewer)]], specs=SPECS[:1])
+    for folders in (["both", "fewer"], ["fewer", "both"]):
+        read = Shards([tmp_path / name for name in folders])
+        assert (read.specs, read.source) == (SPECS[:1], {"hubert": SOURCE["hubert"]})
+        assert {example.id: set(example.units or ()) for example in read} == {
+            "1": {"hubert", "codec.0", "wide"}, "22": {"hubert"},
+        }  # fmt: skip
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -25,13 +25,14 @@ class Shards:
     more than fits in `megabytes` read a whole shard each.
 
     Args:
-        folder: one or several, with the same streams from the same sources; folders of text alone go with any.
+        folder: one or several. Streams that they share are of one kind and from one source; some may have more, and
+            folders of text alone go with any.
         verify: compare the SHA-256 of every file with the manifest's. Without it, files are there and have the right
             size, and damage shows when a shard is read.
         megabytes: how much of the shards stays in memory.
 
     Attributes:
-        specs: the streams of the units; empty for text alone.
+        specs: the streams that all folders with units have, whose examples may have more; empty for text alone.
         source: stream → what made its codes.
         shard_sizes: how many examples each shard holds; examples are numbered through them in order.
         seconds: how much sound there is in all.
@@ -51,10 +52,12 @@ class Shards:
             raise RequestError("no folder of prepared data is given; expected at least one")
         manifests = {one: Manifest.read(one) for one in folders}
         self.specs, self.source = _common(manifests)
-        self._entries = [(one / entry.file, entry) for one in folders for entry in manifests[one].shards]
-        for path, entry in self._entries:
+        self._entries = [
+            (one / entry.file, entry, manifests[one].streams) for one in folders for entry in manifests[one].shards
+        ]
+        for path, entry, _ in self._entries:
             _check(path, entry, verify)
-        self.shard_sizes = [entry.rows for _, entry in self._entries]
+        self.shard_sizes = [entry.rows for _, entry, _ in self._entries]
         self.seconds = sum(float(manifests[one].totals.get("seconds", 0.0)) for one in folders)
         self._ends = list(accumulate(self.shard_sizes))
         self._limit = megabytes * 1_000_000
@@ -92,9 +95,9 @@ class Shards:
         if shard in self._kept:
             self._kept.move_to_end(shard)
             return self._kept[shard]
-        path, entry = self._entries[shard]
+        path, entry, specs = self._entries[shard]
         columns = Columns(path)
-        if len(columns) != entry.rows or columns.specs not in ((), self.specs):
+        if len(columns) != entry.rows or columns.specs not in ((), specs):
             raise InputError(f"{path}: not the shard that the manifest lists; it is to be prepared again")
         self._kept[shard] = columns
         while len(self._kept) > 1 and sum(one.bytes for one in self._kept.values()) > self._limit:
@@ -103,19 +106,34 @@ class Shards:
 
 
 def _common(manifests: dict[Path, Manifest]) -> tuple[tuple[StreamSpec, ...], dict[str, str]]:
-    """The streams and sources of all folders."""
+    """The streams that all folders with units have, and their sources."""
     spoken = {folder: manifest for folder, manifest in manifests.items() if manifest.streams}
     if not spoken:
         return (), {}
     (first, wanted), *others = spoken.items()
+    names = [spec.name for spec in wanted.streams]
     for folder, found in others:
+        there = [spec.name for spec in found.streams]
+        names = [name for name in names if name in there]
+        if not names:
+            raise InputError(
+                f"{folder} does not go with {first}: its streams are {there}, none of which all others have"
+            )
         for what, one, other in (
-            ("streams", wanted.streams, found.streams),
-            ("sources", dict(wanted.sources), dict(found.sources)),
+            ("streams", _named(wanted.streams, names), _named(found.streams, names)),
+            ("sources", _of(wanted.sources, names), _of(found.sources, names)),
         ):
             if one != other:
                 raise InputError(f"{folder} does not go with {first}: its {what} are {other}, not {one}")
-    return wanted.streams, dict(wanted.sources)
+    return tuple(_named(wanted.streams, names).values()), _of(wanted.sources, names)
+
+
+def _named(specs: Sequence[StreamSpec], names: Sequence[str]) -> dict[str, StreamSpec]:
+    return {spec.name: spec for spec in specs if spec.name in names}
+
+
+def _of(sources: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    return {name: source for name, source in sources.items() if name in names}
 
 
 def _check(path: Path, entry: ShardEntry, verify: bool) -> None:
