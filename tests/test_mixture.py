@@ -196,6 +196,38 @@ def test_what_a_policy_cannot_use_joins_nothing() -> None:
     assert mixture.document("speech-text", 0, 1).lacks == "alignment"
 
 
+def test_words_in_a_row_stand_for_the_whole() -> None:
+    """Two to four words, anywhere, each in one modality; a shorter utterance whole."""
+    memory = Memory([utterance(number) for number in range(20)])
+    share = Share(shards=["a"], policy=WordSpans(text_words=(1, 1), speech_words=(1, 1)), words=[2, 4])
+    mixture = Mixture({"speech-text": share}, SEQUENCER, 0, lambda folders: memory)
+    counts = set()
+    for number in range(300):
+        ids = mixture.visit("speech-text", number).ids.tolist()
+        example = memory.examples[memory.read[-1]]
+        assert example.alignment is not None
+        n_words, n_spans = len(example.alignment.words), sum(id in {1002, 1003} for id in ids)
+        assert min(2, n_words) <= n_spans <= min(4, n_words)
+        counts.add((n_words, n_spans))
+    assert {(11, 2), (11, 3), (11, 4)} <= counts
+
+
+def test_words_in_a_row_may_be_any() -> None:
+    words = tuple(Word(str(word), 100 * word, 100 * word + 80) for word in range(9))
+    example = Example("n", "one text", Units((HUBERT,), {"hubert": np.arange(27)}), 0.9, Alignment(words, 1000))
+    share = Share(shards=["a"], policy=TextOnly(), words=[1, 2])
+    mixture = Mixture({"text": share}, SEQUENCER, 0, lambda folders: Memory([example]))
+    seen = {Characters().decode(mixture.visit("text", number).ids[2:].tolist()) for number in range(300)}
+    assert seen == {str(n) for n in range(9)} | {f"{n} {n + 1}" for n in range(8)}
+
+
+def test_words_in_a_row_need_an_alignment() -> None:
+    share = Share(shards=["a"], policy=TextOnly(), words=[1, 2])
+    memory = Memory([utterance(0), utterance(1, aligned=False)])
+    mixture = Mixture({"text": share}, SEQUENCER, 0, lambda folders: memory)
+    assert [mixture.document("text", 0, index).lacks for index in range(2)] == [None, "alignment"]
+
+
 def test_weights_are_shares_of_tokens() -> None:
     shares: dict[str, Share | None] = {**THIRDS, "text": Share(shards=["text"], policy=TextOnly(), weight=2.0)}
     packed = batches(shares=shares, n_rows=4)
@@ -232,6 +264,7 @@ def test_null_and_weight_zero_leave_a_share_out() -> None:
         ({"a": None}, "the mixture has no share"),
         ({"a": Share(shards=["text"], policy=TextOnly(), weight=-1.0)}, "share 'a': weight is -1.0"),
         ({"a": Share(shards=["text"], policy=TextOnly(), joined=[0, 2])}, r"share 'a': joined is \[0, 2\]; expected"),
+        ({"a": Share(shards=["text"], policy=TextOnly(), words=[3, 2])}, r"share 'a': words is \[3, 2\]; expected"),
         ({"a": Share(shards=["text"], policy=TextOnly(), joined=[3])}, r"share 'a': joined is \[3\]; expected"),
         ({"a": Share(shards=["text"], policy=TextOnly(), weight=math.nan)}, "share 'a': weight is nan"),
         ({"a": Share(shards=["text"], policy=TextOnly(), weight=math.inf)}, "share 'a': weight is inf"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ from spiritkit.data.portion import Portion
 from spiritkit.data.shards import Shards
 from spiritkit.data.visits import Visits
 from spiritkit.errors import RequestError
-from spiritkit.interfaces import SpanPolicy
+from spiritkit.interfaces import Span, SpanPolicy
+from spiritkit.interfaces.span_policy import Need
 from spiritkit.interleave.sequence import Sequencer
 from spiritkit.seeding import numpy_generator
 
@@ -32,6 +33,8 @@ class Share:
         fraction: how many of the examples are used, in 0…1.
         joined: the least and the most examples that make one document, as shots make a prompt; how many is drawn each
             time, and so is what joins the example whose turn it is. None for one example each.
+        words: the fewest and the most words in a row that are taken of an example in place of the whole, drawn each
+            time. It needs an alignment. Short ones are what a small model learns words from first.
     """
 
     shards: list[str]
@@ -39,6 +42,12 @@ class Share:
     weight: float = 1.0
     fraction: float = 1.0
     joined: list[int] | None = None
+    words: list[int] | None = None
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What an example must have."""
+        return self.policy.needs if self.words is None else self.policy.needs | {"alignment"}
 
 
 def used(shares: Mapping[str, Share | None]) -> dict[str, Share]:
@@ -52,8 +61,10 @@ def used(shares: Mapping[str, Share | None]) -> dict[str, Share]:
             continue
         check_range(f"share {name!r}", {"weight": share.weight}, at_least=0)
         check_range(f"share {name!r}", {"fraction": share.fraction}, above=0, at_most=1)
-        if share.joined is not None and (len(share.joined) != 2 or not 1 <= share.joined[0] <= share.joined[1]):
-            raise RequestError(f"share {name!r}: joined is {share.joined}; expected [least, most], from 1 example on")
+        for key, what in (("joined", "example"), ("words", "word")):
+            value = getattr(share, key)
+            if value is not None and (len(value) != 2 or not 1 <= value[0] <= value[1]):
+                raise RequestError(f"share {name!r}: {key} is {value}; expected [least, most], from 1 {what} on")
         if not share.shards:
             raise RequestError(f"share {name!r}: shards is empty; expected at least one folder of prepared data")
     return {name: share for name, share in shares.items() if share is not None and share.weight}
@@ -73,10 +84,9 @@ class Document(NamedTuple):
 
 class _Opened(NamedTuple):
     examples: Examples
-    policy: SpanPolicy
+    share: Share
     visits: Visits
     size: int
-    joined: list[int] | None
 
 
 class Mixture:
@@ -134,14 +144,14 @@ class Mixture:
         Raises:
             SpiritkitError: the data cannot be read.
         """
-        examples, policy = self._opened[share].examples, self._opened[share].policy
-        example = examples.example(index)
-        lacks: str | None = self._sequencer.lacks(example, policy.needs)
+        opened = self._opened[share]
+        example = opened.examples.example(index)
+        lacks: str | None = self._sequencer.lacks(example, opened.share.needs)
         if lacks:
             return Document(np.zeros(0, dtype=np.int64), lacks)
         rng = numpy_generator(self._seed, "spans", share, epoch, index)
         read = [example, *self._joining(share, epoch, index)]
-        ids = self._sequencer.ids(*((one, policy.spans(self._sequencer.n_words(one), rng)) for one in read))
+        ids = self._sequencer.ids(*((one, self._spans(one, opened.share, rng)) for one in read))
         return Document(ids, None if len(ids) else "tokens")
 
     def check_usable(self, share: str) -> None:
@@ -164,20 +174,31 @@ class Mixture:
             f"share {share!r}: none of its {size} examples can be used; what they lack: {', '.join(sorted(lacks))}"
         )
 
+    def _spans(self, example: Example, share: Share, rng: np.random.Generator) -> list[Span]:
+        """Of the whole example, or of some words in a row."""
+        n_words = self._sequencer.n_words(example)
+        if share.words is None:
+            return list(share.policy.spans(n_words, rng))
+        least, most = (min(n_words, words) for words in share.words)
+        count = int(rng.integers(least, most + 1))
+        first = int(rng.integers(n_words - count + 1))
+        spans = share.policy.spans(count, rng)
+        return [replace(span, start=first + span.start, stop=first + span.stop) for span in spans]
+
     def _joining(self, share: str, epoch: int, index: int) -> list[Example]:
         """What joins an example in an epoch. Those that the policy cannot use are left out."""
         opened = self._opened[share]
-        if opened.joined is None:
+        if opened.share.joined is None:
             return []
         rng = numpy_generator(self._seed, "joined", share, epoch, index)
-        least, most = opened.joined
+        least, most = opened.share.joined
         stops = np.cumsum(opened.examples.shard_sizes)
         # From the example's own shard, which is in memory.
         shard = int(np.searchsorted(stops, index, side="right"))
         start = int(stops[shard]) - opened.examples.shard_sizes[shard]
         others = rng.integers(start, int(stops[shard]), size=int(rng.integers(least, most + 1)) - 1)
         drawn = (opened.examples.example(int(other)) for other in others)
-        return [other for other in drawn if not self._sequencer.lacks(other, opened.policy.needs)]
+        return [other for other in drawn if not self._sequencer.lacks(other, opened.share.needs)]
 
     def _open(self, name: str, share: Share, examples: Examples) -> _Opened:
         if share.fraction < 1:
@@ -186,10 +207,9 @@ class Mixture:
         where = f"share {name!r} ({', '.join(share.shards)})"
         if not size:
             raise RequestError(f"{where}: the data has no examples")
-        if share.policy.needs & {"speech", "alignment"}:
+        if share.needs & {"speech", "alignment"}:
             self._sequencer.check(where, examples.specs, examples.source)
             names = {spec.name for spec in self._sequencer.specs}
             self.sources |= {name: source for name, source in examples.source.items() if name in names}
-        return _Opened(
-            examples, share.policy, Visits(examples.shard_sizes, self._seed, "visits", name), size, share.joined
-        )
+        visits = Visits(examples.shard_sizes, self._seed, "visits", name)
+        return _Opened(examples, share, visits, size)
