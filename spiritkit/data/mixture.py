@@ -18,6 +18,7 @@ from spiritkit.data.visits import Visits
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Span, SpanPolicy
 from spiritkit.interfaces.span_policy import Need
+from spiritkit.interleave.checks import check_lengths
 from spiritkit.interleave.sequence import Sequencer
 from spiritkit.seeding import numpy_generator
 
@@ -61,10 +62,9 @@ def used(shares: Mapping[str, Share | None]) -> dict[str, Share]:
             continue
         check_range(f"share {name!r}", {"weight": share.weight}, at_least=0)
         check_range(f"share {name!r}", {"fraction": share.fraction}, above=0, at_most=1)
-        for key, what in (("joined", "example"), ("words", "word")):
-            value = getattr(share, key)
-            if value is not None and (len(value) != 2 or not 1 <= value[0] <= value[1]):
-                raise RequestError(f"share {name!r}: {key} is {value}; expected [least, most], from 1 {what} on")
+        for key, lengths, unit in (("joined", share.joined, "example"), ("words", share.words, "word")):
+            if lengths is not None:
+                check_lengths(f"share {name!r}", key, lengths, unit)
         if not share.shards:
             raise RequestError(f"share {name!r}: shards is empty; expected at least one folder of prepared data")
     return {name: share for name, share in shares.items() if share is not None and share.weight}
