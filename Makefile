@@ -1,4 +1,4 @@
-# make demo   the main job on a real recording, in a fresh .venv
+# make demo   a small Spirit LM listens, speaks and tells stories, in a fresh .venv
 # make test   the tests; make test-slow the slow ones; make lint types imports docs the other checks
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -16,13 +16,8 @@ DEMO := .demo
 .PHONY: demo test test-slow lint types imports docs benchmark clean
 
 demo: .venv/demo
-	@test -f $(DEMO)/checkpoints/complete || { \
-		$(BIN)/python tests/conformance/make_reference_checkpoints.py $(DEMO)/checkpoints --seed 0 --size small \
-		&& touch $(DEMO)/checkpoints/complete; }
-	@echo
-	@echo "The weights of this demo are random, in the format of the released Spirit LM: what it says means nothing."
-	@echo
-	$(BIN)/spiritkit run tiny/demo checkpoints=$(DEMO)/checkpoints output_dir=$(DEMO)/run
+	OMP_NUM_THREADS=1 $(BIN)/spiritkit run tiny/demo output_dir=$(DEMO)/base
+	OMP_NUM_THREADS=1 $(BIN)/spiritkit run tiny/demo-expressive output_dir=$(DEMO)/expressive
 
 test: .venv/test
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

@@ -1,0 +1,1 @@
+"""A small Spirit LM with its weights: recipes tiny/base and tiny/expressive."""
