@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from spiritkit.atomic import replacing
+from spiritkit.atomic import write_bytes
 from spiritkit.checkpoints import require
 from spiritkit.errors import CheckpointError, RequestError
 from spiritkit.interfaces import Context, Step
@@ -69,8 +69,7 @@ def convert_kmeans(source: Path | str, target: Path | str, *, trust_pickle: bool
         )
     if not np.isfinite(centroids).all():
         raise CheckpointError(source, "some centroids are NaN or infinite")
-    with replacing(target) as temporary:
-        temporary.write_bytes(save({"centroids": np.ascontiguousarray(centroids, dtype=np.float32)}))
+    write_bytes(target, save({"centroids": np.ascontiguousarray(centroids, dtype=np.float32)}))
 
 
 def _read_npy(source: Path) -> np.ndarray:

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
-from spiritkit.atomic import replacing, write_json
+from spiritkit.atomic import write_bytes, write_json
 from spiritkit_hubert.linear_ctc import replace_blanks
 from spiritkit_hubert.quality import deduplicated
 
@@ -59,8 +59,7 @@ def quantize(network: nn.Sequential, features: list[torch.Tensor], blank: int) -
 
 def write_linear_ctc(network: nn.Sequential, folder: Path, *, units: int, upstream: int, layer: int) -> None:
     """Write the folder that `linear-ctc.v1` loads."""
-    with replacing(folder / "model.safetensors") as temporary:
-        weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-        temporary.write_bytes(save(weights))
+    weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    write_bytes(folder / "model.safetensors", save(weights))
     config = {"vocab_size": units, "dim": network[0].in_features, "upstream_dim": upstream, "layer": layer}
     write_json(folder / "config.json", config)

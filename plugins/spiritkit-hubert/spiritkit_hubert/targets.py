@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save
 
-from spiritkit.atomic import replacing
+from spiritkit.atomic import write_bytes
 from spiritkit.data.recordings import Recordings
 from spiritkit.errors import InputError, RequestError, SpiritkitError
 from spiritkit.interfaces import Context, UnitTokenizer
@@ -95,8 +95,7 @@ def encode_targets(
         path = folder / f"{start:09}.safetensors"
         if not path.exists():
             stop = min(start + _RECORDINGS_A_FILE, len(recordings))
-            with replacing(path) as temporary:
-                temporary.write_bytes(save(_encode(pipeline, recordings, range(start, stop))))
+            write_bytes(path, save(_encode(pipeline, recordings, range(start, stop))))
         parts.append(load_file(path))
     lengths = np.concatenate([part["lengths"] for part in parts])
     return Targets(

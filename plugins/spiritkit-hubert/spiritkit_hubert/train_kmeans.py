@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 
 from spiritkit import devices
-from spiritkit.atomic import replacing
+from spiritkit.atomic import write_bytes
 from spiritkit.checks import check_range
 from spiritkit.data.recordings import Recordings
 from spiritkit.errors import InputError, RequestError
@@ -134,9 +134,9 @@ class TrainKMeans(Step):
             if held_out is not None and training.due(self._validate_every):
                 training.report_now(**_measure(held_out, lloyd.centroids))
 
-        with replacing(context.folder / "kmeans.safetensors") as temporary:
-            layer = {} if self._hubert is None else {"layer": torch.tensor(self._layer)}
-            temporary.write_bytes(save({"centroids": lloyd.centroids.cpu().contiguous()} | layer))
+        layer = {} if self._hubert is None else {"layer": torch.tensor(self._layer)}
+        centroids = {"centroids": lloyd.centroids.cpu().contiguous()}
+        write_bytes(context.folder / "kmeans.safetensors", save(centroids | layer))
         write_model_card(
             context.folder / "README.md",
             title="k-means",

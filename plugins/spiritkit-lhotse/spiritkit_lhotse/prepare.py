@@ -11,7 +11,7 @@ from typing import Any
 
 from lhotse import recipes
 
-from spiritkit.atomic import replacing
+from spiritkit.atomic import write_bytes
 from spiritkit.checkpoints import require
 from spiritkit.data.lines import text_lines
 from spiritkit.errors import RequestError, SpiritkitError
@@ -109,6 +109,5 @@ def _sort(path: Path) -> int:
         lines.append((str(value.get("recording_id", value["id"])), line))
     lines.sort(key=lambda pair: pair[0])
     content = "".join(line for _, line in lines).encode()
-    with replacing(path) as temporary:
-        temporary.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    write_bytes(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
     return len(lines)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
-from spiritkit.atomic import replacing
+from spiritkit.atomic import write_bytes
 from spiritkit.checks import check_range
 from spiritkit.errors import InputError, RequestError
 from spiritkit.interfaces import Context, Corpus, Step
@@ -78,8 +78,7 @@ class TrainSentencePiece(Step):
             raise RequestError("the corpus has no text; expected at least one utterance with some")
         model = self._train(lines)
         figures = _measured(model, self._validation) if self._validation else {}
-        with replacing(context.folder / "tokenizer.model") as temporary:
-            temporary.write_bytes(model)
+        write_bytes(context.folder / "tokenizer.model", model)
         write_model_card(
             context.folder / "README.md",
             title="SentencePiece tokenizer",

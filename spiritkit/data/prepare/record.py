@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from spiritkit.atomic import replacing, write_text
+from spiritkit.atomic import write_bytes, write_text
 from spiritkit.data.shards.reader import file_sha256
 
 #: What becomes of the alignment of an utterance with sound.
@@ -97,8 +97,7 @@ class Journal:
     def write(self, made: Made) -> None:
         """Keep a shard."""
         path = self._folder / self.file(made.number)
-        with replacing(path) as temporary:
-            temporary.write_bytes(made.data)
+        write_bytes(path, made.data)
         write_text(path.with_suffix(".json"), json.dumps(asdict(made.record), indent=1, ensure_ascii=False) + "\n")
 
     def records(self, count: int) -> Iterator[Record]:
