@@ -52,6 +52,19 @@ def test_a_dataclass_is_built_from_a_mapping_of_its_fields() -> None:
     }  # fmt: skip
 
 
+def test_null_drops_a_part_of_a_mapping() -> None:
+    text = "part: {a: {use: time-merge.v1}, b: null}\n"
+    for annotation in (dict[str, Serializer], dict[str, Callable[[], Serializer]]):
+        value, problems = checked(text, annotation)
+        assert problems == []
+        assert list(value) == ["a"]
+    value, problems = checked("part: {a: {shards: [x], serializer: {use: time-merge.v1}}, b: null}\n", dict[str, Share])
+    assert problems == []
+    assert list(value) == ["a"]
+    assert checked("part: {a: 1, b: null}\n", dict[str, int])[1] == ["1: part.b: is None; expected int"]
+    assert checked("part: [null]\n", list[Serializer])[1][0].startswith("1: part.0: is None; expected {use:")
+
+
 @pytest.mark.parametrize(
     ("part", "expected"),
     [

@@ -51,15 +51,13 @@ class Share:
         return self.policy.needs if self.words is None else self.policy.needs | {"alignment"}
 
 
-def used(shares: Mapping[str, Share | None]) -> dict[str, Share]:
+def used(shares: Mapping[str, Share]) -> dict[str, Share]:
     """The shares that are not left out.
 
     Raises:
         RequestError: a weight, fraction or range that is none; a share without folders. The message names the share.
     """
     for name, share in shares.items():
-        if share is None:
-            continue
         check_range(f"share {name!r}", {"weight": share.weight}, at_least=0)
         check_range(f"share {name!r}", {"fraction": share.fraction}, above=0, at_most=1)
         for key, lengths, unit in (("joined", share.joined, "example"), ("words", share.words, "word")):
@@ -67,7 +65,7 @@ def used(shares: Mapping[str, Share | None]) -> dict[str, Share]:
                 check_lengths(f"share {name!r}", key, lengths, unit)
         if not share.shards:
             raise RequestError(f"share {name!r}: shards is empty; expected at least one folder of prepared data")
-    return {name: share for name, share in shares.items() if share is not None and share.weight}
+    return {name: share for name, share in shares.items() if share.weight}
 
 
 class Document(NamedTuple):
@@ -95,7 +93,7 @@ class Mixture:
     Spans are drawn anew at each visit, from the seed, the share, the epoch and the example alone.
 
     Args:
-        shares: by name; None, or a weight of 0, leaves a share out (a recipe that extends another sets it so).
+        shares: by name; a weight of 0 leaves a share out.
         sequencer: writes the documents.
         seed: of the order of examples, and of spans.
         open_shards: reads the folders of a share.
@@ -112,7 +110,7 @@ class Mixture:
 
     def __init__(
         self,
-        shares: Mapping[str, Share | None],
+        shares: Mapping[str, Share],
         sequencer: Sequencer,
         seed: int,
         open_shards: Callable[[list[str]], Examples] = Shards,

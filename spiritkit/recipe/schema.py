@@ -176,7 +176,10 @@ def _check_parameters(
 
 
 def check_value(node: Node, annotation: Any, key: str, problems: list[Problem]) -> Any:
-    """Check a value against an annotation, and convert it (`Path`, `Fraction`, specs of nested components)."""
+    """Check a value against an annotation, and convert it (`Path`, `Fraction`, specs of nested components).
+
+    In a mapping of components or dataclasses null drops an inherited one, as it drops a section of the recipe.
+    """
     if node.value is UNRESOLVED:
         return None
     if annotation in _KINDS:
@@ -193,7 +196,10 @@ def check_value(node: Node, annotation: Any, key: str, problems: list[Problem]) 
     if _is_sequence(origin) and isinstance(node.value, list):
         return [check_value(child, arguments[0], join(key, name), problems) for name, child in node.items()]
     if _is_mapping(origin) and isinstance(node.value, dict):
-        return {name: check_value(child, arguments[1], join(key, name), problems) for name, child in node.items()}
+        item = arguments[1]
+        dropped = {name for name, child in node.items() if child.value is None and _takes_mapping(item)}
+        given = {name: child for name, child in node.items() if name not in dropped}
+        return {name: check_value(child, item, join(key, name), problems) for name, child in given.items()}
     fits, value = _scalar(node.plain(), annotation, origin, arguments)
     if not fits:
         problems.append(Problem(node.origin, key, f"is {node.plain()!r}; expected {type_name(annotation)}"))

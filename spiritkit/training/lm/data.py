@@ -55,7 +55,7 @@ class Batches:
         return statistics(state) if state else {}
 
 
-def manifests(shares: Mapping[str, Share | None]) -> list[Path]:
+def manifests(shares: Mapping[str, Share]) -> list[Path]:
     """The files that list the shards of all shares, with their hashes.
 
     Raises:
