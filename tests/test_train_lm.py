@@ -39,6 +39,7 @@ from spiritkit.testing.step import FakeContext
 from spiritkit.training.lm.blocks import Blocks
 from spiritkit.training.lm.lora import Lora
 from spiritkit.training.lm.loss import losses, targets
+from spiritkit.training.lm.optimizer import optimizers
 from spiritkit.training.lm.throughput import flops_per_token
 from spiritkit.training.lm.train_lm import TrainLM
 from spiritkit.types import Speech, Units
@@ -369,15 +370,61 @@ def test_blocks_and_their_weights(pipeline: Pipeline) -> None:
         blocks.weights({"toy.2": 1.0})
 
 
-def test_weight_decay_spares_norms_and_embeddings(tmp_path: Path, pipeline: Pipeline, settings: dict[str, Any]) -> None:
-    """With no weight on any block there is no gradient, and weight decay alone moves the weights."""
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_weight_decay_spares_norms_and_embeddings(
+    optimizer: str, tmp_path: Path, pipeline: Pipeline, settings: dict[str, Any]
+) -> None:
+    """With no weight on any block there is no gradient, and weight decay alone moves the weights, by the learning rate
+    of the step."""
     nothing = {"text": 0.0, "markers": 0.0, "toy.0": 0.0, "toy.1": 0.0}
-    train(tmp_path, pipeline, settings, steps=2, weight_decay=0.5, loss_weights=nothing, validation={})
+    changes = {"optimizer": optimizer, "steps": 2, "warmup_steps": 1, "weight_decay": 0.5}
+    train(tmp_path, pipeline, settings, **changes, loss_weights=nothing, validation={})
     before, after = pipeline.language_model.module.state_dict(), weights(tmp_path)
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved == {name for name in before if "proj" in name}
     name = "model.layers.0.mlp.up_proj.weight"
-    torch.testing.assert_close(after[name], before[name] * (1 - 3e-3 * 0.5) ** 2)
+    torch.testing.assert_close(after[name], before[name] * (1 - 1.5e-3 * 0.5) * (1 - 3e-3 * 0.5))
+
+
+def test_muon_has_the_matrices_of_the_layers_alone() -> None:
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.positions = torch.nn.Embedding(4, 8)
+            self.tokens = torch.nn.Embedding(16, 8)
+            self.layer = torch.nn.ModuleDict({"mix": torch.nn.Conv1d(8, 8, 3), "out": torch.nn.Linear(8, 8)})
+
+    model = Model()
+    muon, adamw = optimizers(
+        "muon", model, [model.layer], [model.tokens], learning_rate=1.0, betas=(0.9, 0.95), weight_decay=0.5
+    )
+    assert [tuple(one.shape) for group in muon.param_groups for one in group["params"]] == [(8, 8)]
+    decay = {id(one): group["weight_decay"] for group in adamw.param_groups for one in group["params"]}
+    mix, out = model.layer["mix"], model.layer["out"]
+    expected = {model.positions.weight: 0.5, mix.weight: 0.5, model.tokens.weight: 0.0, mix.bias: 0.0, out.bias: 0.0}
+    assert decay == {id(parameter): value for parameter, value in expected.items()}
+
+
+def test_muon_turns_matrices_and_leaves_the_rest_to_adamw(
+    tmp_path: Path, pipeline: Pipeline, settings: dict[str, Any]
+) -> None:
+    """An update of Muon is nearly orthogonal, of the size that AdamW's have: 0.2 of the learning rate (root of the mean
+    square; Liu et al. 2025, section 2.2)."""
+    changes = {"steps": 1, "weight_decay": 0.0, "validation": {}}
+    before = pipeline.language_model.module.state_dict()
+    after = {
+        name: weights(train(tmp_path / name, pipeline, settings, optimizer=name, **changes))
+        for name in ("muon", "adamw")
+    }
+    for name, old in before.items():
+        update = (after["muon"][name] - old) / 3e-3
+        if "proj" not in name:
+            assert torch.equal(after["muon"][name], after["adamw"][name])
+            continue
+        scale = 0.2 * max(update.shape) ** 0.5
+        singular = torch.linalg.svdvals(update) / scale
+        assert 0.3 < float(singular.median()) < 1.3, name
+        assert float(update.square().mean().sqrt()) == pytest.approx(0.2, rel=0.5)
 
 
 def test_the_learning_rate_follows_the_schedule(tmp_path: Path, pipeline: Pipeline, settings: dict[str, Any]) -> None:
@@ -425,6 +472,14 @@ def test_lora(tmp_path: Path, pipeline: Pipeline, settings: dict[str, Any], embe
     assert files(train(tmp_path / "cut", pipeline, settings, lora=lora, learning_rate=1e-2)) == files(folder)
 
 
+def test_muon_trains_adapters(tmp_path: Path, pipeline: Pipeline, settings: dict[str, Any]) -> None:
+    """The first gradient of one matrix of each pair is zero, which Muon divides by its norm."""
+    lora = Lora(rank=4, alpha=8.0, dropout=0.0, targets=["q_proj", "v_proj"])
+    folder = train(tmp_path, pipeline, settings, lora=lora, learning_rate=1e-2, optimizer="muon")
+    assert reported(folder, "loss")[-1] < reported(folder, "loss")[0]
+    assert all(torch.isfinite(tensor).all() for tensor in weights(folder).values())
+
+
 def test_lora_targets_that_are_not_there(tmp_path: Path, pipeline: Pipeline, settings: dict[str, Any]) -> None:
     with pytest.raises(RequestError, match=r"lora\.targets: .*kju_proj"):
         train(tmp_path, pipeline, settings, lora=Lora(targets=["kju_proj"]))
@@ -439,6 +494,15 @@ def test_lora_without_peft(
 
 
 # -- resumption -------------------------------------------------------------------------------------------------------
+
+
+def test_muon_learns_and_goes_on_where_it_stopped(tmp_path: Path, pipeline: Pipeline, settings: dict[str, Any]) -> None:
+    whole = train(tmp_path / "whole", pipeline, settings, optimizer="muon")
+    losses = reported(whole, "loss")
+    assert losses[-1] < losses[0] - 1
+    with pytest.raises(KeyboardInterrupt):
+        TrainLM(**{**settings, "optimizer": "muon"}).run(FakeContext(tmp_path / "cut", pipeline, 8))
+    assert files(train(tmp_path / "cut", pipeline, settings, optimizer="muon")) == files(whole)
 
 
 @pytest.mark.parametrize("stop", [1, 4, 13, 19])
@@ -567,7 +631,8 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, world: P
         ({"betas": (0.9, 1.0)}, "betas are"),
         ({"betas": [0.9]}, "expected two numbers"),
         ({"loss_weights": {"text": -1.0}}, "loss_weights.text is -1.0"),
-        ({"data": {"a": None}}, "data has no share"),
+        ({"optimizer": "muon", "parallel": "fsdp2"}, "optimizer is muon.*not fsdp2"),
+        ({"data": {}}, "data has no share"),
         ({"data": {"a": Share(shards=["x"], policy=TextOnly(), weight=-1.0)}}, "share 'a': weight is -1.0"),
         ({"validation": {"b": Share(shards=[], policy=TextOnly())}}, "share 'b': shards is empty"),
     ],

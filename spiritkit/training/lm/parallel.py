@@ -97,26 +97,26 @@ def make_whole(network: torch.nn.Module) -> None:
 
 
 class WeightsState:
-    """What is trained of a network, and its optimizer's moments, as one state that does not depend on the number of
+    """What is trained of a network, and its optimizers' moments, as one state that does not depend on the number of
     processes. All processes take part in reading and writing it; the first has it.
     """
 
-    def __init__(self, network: torch.nn.Module, optimizer: torch.optim.Optimizer):
-        self._network, self._optimizer = network, optimizer
+    def __init__(self, network: torch.nn.Module, optimizers: Sequence[torch.optim.Optimizer]):
+        self._network, self._optimizers = network, tuple(optimizers)
         self._options = StateDictOptions(
             full_state_dict=True, cpu_offload=True, ignore_frozen_params=True, strict=False
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Of the network's trained parameters by name, and of the optimizer by the same names."""
-        network, optimizer = get_state_dict(self._network, self._optimizer, options=self._options)
+        """Of the network's trained parameters by name, and of the optimizers by the same names."""
+        network, optimizer = get_state_dict(self._network, self._optimizers, options=self._options)
         return {"network": network, "optimizer": optimizer}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take a state back."""
         set_state_dict(
             self._network,
-            self._optimizer,
+            self._optimizers,
             model_state_dict=state["network"],
             optim_state_dict=state["optimizer"],
             options=self._options,

@@ -25,7 +25,7 @@ from spiritkit.training.lm.data import Batches, lanes, manifests
 from spiritkit.training.lm.export import export
 from spiritkit.training.lm.lora import Lora, add_adapters
 from spiritkit.training.lm.loss import losses, targets
-from spiritkit.training.lm.optimizer import adamw
+from spiritkit.training.lm.optimizer import OptimizerName, optimizers
 from spiritkit.training.lm.parallel import (
     ParallelName,
     WeightsState,
@@ -63,11 +63,13 @@ class TrainLM(Step):
         micro_batch_size: rows that a process computes at once; gradients accumulate.
         sequence_length: tokens of a row.
         document_mask: keeps the documents of a row from seeing each other; their positions begin at 0 each.
+        optimizer: `adamw` as Llama 2, or `muon` for the matrices of the layers and AdamW for all else, which learns in
+            fewer steps; not of shards.
         learning_rate: after warm-up (3e-5 in the paper).
         schedule: `constant` as in the paper, or falling to 0 in a line or a cosine.
         warmup_steps: the learning rate rises over so many steps.
         betas: of AdamW (Llama 2's).
-        weight_decay: of AdamW (Llama 2's), for the matrices of the layers only.
+        weight_decay: for the matrices of the layers only (Llama 2's).
         clip_norm: gradients of a greater norm are scaled down to it; null clips none.
         loss_weights: what a token's loss counts: `text`, `markers`, or the name of a stream → weight; 1 where nothing
             is said. Reports of `loss` are weighted too, validation is not.
@@ -103,13 +105,14 @@ class TrainLM(Step):
     def __init__(
         self,
         *,
-        data: dict[str, Share | None],
-        validation: dict[str, Share | None] | None = None,
+        data: dict[str, Share],
+        validation: dict[str, Share] | None = None,
         steps: int,
         batch_size: int = 256,
         micro_batch_size: int = 1,
         sequence_length: int = 4096,
         document_mask: bool = False,
+        optimizer: OptimizerName = "adamw",
         learning_rate: float = 3e-5,
         schedule: ScheduleName = "constant",
         warmup_steps: int = 0,
@@ -133,6 +136,7 @@ class TrainLM(Step):
             "batch_size": batch_size,
             "sequence_length": sequence_length,
             "document_mask": document_mask,
+            "optimizer": optimizer,
             "learning_rate": learning_rate,
             "schedule": schedule,
             "warmup_steps": warmup_steps,
@@ -153,12 +157,14 @@ class TrainLM(Step):
                 "peak_flops": peak_flops,
             }
         )
+        if optimizer == "muon" and parallel == "fsdp2":
+            raise RequestError("optimizer is muon, which needs whole matrices; expected parallel ddp, not fsdp2")
         if not used(data):
             raise RequestError("data has no share; expected at least one with a weight above 0")
         self._data, self._validation = data, validation or {}
         used(self._validation)  # for its checks: before a folder with an earlier result is cleared
         self._steps, self._batch_size, self._micro_batch_size = steps, batch_size, micro_batch_size
-        self._length, self._document_mask = sequence_length, document_mask
+        self._length, self._document_mask, self._optimizer = sequence_length, document_mask, optimizer
         self._learning_rate, self._schedule, self._warmup_steps = learning_rate, schedule, warmup_steps
         self._betas, self._weight_decay = (betas[0], betas[1]), weight_decay
         self._clip_norm = math.inf if clip_norm is None else clip_norm
@@ -201,8 +207,10 @@ class TrainLM(Step):
         )
         prepare_layers(part.layers, recompute=self._activation_checkpointing, compile=self._compile)
         model = parallelize(network, part.layers, device, self._parallel, precision)
-        optimizer = adamw(
+        trainers = optimizers(
+            self._optimizer,
             network,
+            part.layers,
             part.embeddings,
             learning_rate=self._learning_rate,
             betas=self._betas,
@@ -224,7 +232,7 @@ class TrainLM(Step):
         batches = Batches(mixture, self._length, self._batch_size)
         validation = self._new_validation(sequencer, context.seed, blocks, device)
 
-        parts: dict[str, Stateful] = {"weights": WeightsState(network, optimizer), "batches": batches}
+        parts: dict[str, Stateful] = {"weights": WeightsState(network, trainers), "batches": batches}
         if validation:
             parts["validation"] = validation
         training = Training(
@@ -237,7 +245,7 @@ class TrainLM(Step):
         )
         for step in training:
             learning_rate = self._learning_rate * factor(self._schedule, step, self._steps, self._warmup_steps)
-            for group in optimizer.param_groups:
+            for group in (group for trainer in trainers for group in trainer.param_groups):
                 group["lr"] = learning_rate
 
             ids, documents = batches.next(device)
@@ -262,8 +270,9 @@ class TrainLM(Step):
                     f"step {step + 1}: the norm of the gradient is {gradient_norm}; try a lower learning_rate (it is "
                     f"{learning_rate:g}), more warmup_steps, or precision float32"
                 )
-            optimizer.step()
-            optimizer.zero_grad()
+            for trainer in trainers:
+                trainer.step()
+                trainer.zero_grad()
             training.report(loss=float(summed(total_loss)), learning_rate=learning_rate, gradient_norm=gradient_norm)
 
             if validation and training.due(self._validate_every):
