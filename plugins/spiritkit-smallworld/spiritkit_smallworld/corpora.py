@@ -20,7 +20,7 @@ from spiritkit_smallworld.language.documents import Kind
 from spiritkit_smallworld.voice.profiles import SPEAKERS, STYLES
 
 _ATTRIBUTES = ("speaker", "style", "sentiment", "kind", "topic")
-_KINDS = {"sentences": "sentence", "stories": "story", "mixed": None}
+_KINDS = {"sentences": "sentence", "stories": "story", "mixed": None, "words": "words"}
 
 
 class Smallworld(Corpus):
@@ -123,7 +123,7 @@ class SmallworldText(Corpus):
 
     Args:
         split: sentences of one split never occur in another, nor in the other splits of `make-smallworld.v1`.
-        kind: single sentences, stories, or both.
+        kind: single sentences, stories, both (mixed), or words in no order.
         size: how many.
         seed: of the texts; `make-smallworld.v1` takes the recipe's.
 

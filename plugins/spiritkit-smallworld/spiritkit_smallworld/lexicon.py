@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from spiritkit_smallworld.language.documents import written_forms
 from spiritkit_smallworld.testsets.nonwords import plain
 from spiritkit_smallworld.voice import Voice
-
-_PUNCTUATION = ".,?!"
 
 
 def lexicon(words: Iterable[str], voice: Voice) -> str:
@@ -21,12 +20,7 @@ def lexicon(words: Iterable[str], voice: Voice) -> str:
     Raises:
         InputError: it says a word as more or less than one.
     """
-    forms: dict[str, str] = {}
-    for word in words:
-        form = word.strip(_PUNCTUATION)
-        # A word that begins a sentence is said as elsewhere; one that always has a capital letter keeps it.
-        forms[form.lower()] = max(form, forms.get(form.lower(), ""))
-    said = {word: plain(voice.phonemes(form)) for word, form in sorted(forms.items())}
+    said = {word: plain(voice.phonemes(form)) for word, form in sorted(written_forms(words).items())}
     return "".join(
         f"{word} {' '.join(phone for phone in phones if phone.isalpha())}\n" for word, phones in said.items()
     )

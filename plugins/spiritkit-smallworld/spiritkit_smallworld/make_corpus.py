@@ -13,7 +13,7 @@ from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, Step
 from spiritkit_smallworld.language import SPLITS, Split
-from spiritkit_smallworld.language.documents import Kind
+from spiritkit_smallworld.language.documents import Kind, written_forms
 from spiritkit_smallworld.lexicon import lexicon
 from spiritkit_smallworld.shard import Shard, make_shard, shared_voice
 from spiritkit_smallworld.voice import SAMPLE_RATE
@@ -35,10 +35,13 @@ class MakeSmallworld(Step):
 
     Args:
         train_hours, validation_hours, test_hours: of sound; each split exceeds it by part of an utterance at most.
-        kind: single sentences, stories of two to five sentences, or both.
+        kind: single sentences, stories of two to five sentences, both (mixed), or three to eight words in no order,
+            each as likely as any other.
         matching: share of the training and validation utterances whose style tells of their words' sentiment (positive:
             happy or excited; negative: sad; neutral: neutral or calm); the style of the others, and of all of the test
             split, is drawn independently.
+        variation: of the training voices: each utterance's formants and rate of speech are its speaker's times a factor
+            of up to exp(±variation), its F0 twice as far; 0 for seven voices that are always the same.
         workers: processes; 0 for as many as there are processors.
 
     Raises:
@@ -56,6 +59,7 @@ class MakeSmallworld(Step):
         test_hours: float = 0.3,
         kind: Kind = "mixed",
         matching: float = 0.7,
+        variation: float = 0.0,
         workers: int = 0,
     ):
         self._hours: dict[Split, float] = {"train": train_hours, "validation": validation_hours, "test": test_hours}
@@ -63,8 +67,9 @@ class MakeSmallworld(Step):
         if not sum(self._hours.values()):
             raise RequestError("train_hours, validation_hours and test_hours are 0; expected some sound")
         check_range("make-smallworld.v1", {"matching": matching}, at_least=0, at_most=1)
+        check_range("make-smallworld.v1", {"variation": variation}, at_least=0, at_most=0.3)
         check_range("make-smallworld.v1", {"workers": workers}, at_least=0)
-        self._kind, self._matching, self._workers = kind, matching, workers
+        self._kind, self._matching, self._variation, self._workers = kind, matching, variation, workers
 
     def run(self, context: Context) -> None:
         """See `Step.run`. Whole shards of an interrupted try are kept."""
@@ -93,6 +98,7 @@ class MakeSmallworld(Step):
                     split=split,
                     kind=self._kind,
                     matching=0.0 if split == "test" else self._matching,
+                    variation=self._variation if split == "train" else 0.0,
                 )
             )
             left -= _SHARD_SECONDS
@@ -125,5 +131,5 @@ def _counts(lines: list[dict[str, Any]]) -> dict[str, Any]:
         "utterances": len(lines),
         "hours": round(sum(line["stop"] - line["start"] for line in lines) / SAMPLE_RATE / 3600, 4),
         "words": sum(len(line["words"]) for line in lines),
-        "distinct_words": len({word.strip(".,?!").lower() for line in lines for word, _, _ in line["words"]}),
+        "distinct_words": len(written_forms(word for line in lines for word, _, _ in line["words"])),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spiritkit.atomic import write_text
+from spiritkit.atomic import write_bytes, write_text
 from spiritkit.checks import check_range
 from spiritkit.errors import RequestError
 from spiritkit.interfaces import Context, Step
@@ -21,6 +21,9 @@ class MakeSmallworldTests(Step):
     - `slm21/lexical/{dev,test}/`: words against non-words, `gold.csv` and WAV files as in ZeroSpeech 2021.
     - `slm21/syntactic/{dev,test}/`: grammatical against ungrammatical sentences, likewise.
     - `storycloze/{spoken,topic}/`: `<number>_mutual`, `<number>_correct`, `<number>_incorrect`, `.wav` and `.txt`.
+    - `salmon/{speaker,gender,sentiment}_consistency/`, `salmon/sentiment_alignment/`: `sample_<i>_0.wav` is right,
+      `sample_<i>_1.wav` wrong.
+    - `mmlu/miscellaneous/`: how stories end, `{dev,validation,test}-00000-of-00001.parquet` as `cais/mmlu`.
     - `stsp/`: `speech.jsonl`, `text.jsonl`, `few_shot/{t2t,t2s,s2t,s2s}.jsonl`; paths are relative to `stsp/`.
     - `intent/`: `data/{train,valid,test}_data.csv` and `wavs/`, as Fluent Speech Commands.
     - `asr/`: `{dev,test}.jsonl` with `id`, `path` (relative to `asr/`) and `text`; `unseen.jsonl`, likewise, with words
@@ -32,6 +35,8 @@ class MakeSmallworldTests(Step):
         words: pairs of a word and a non-word in each part; four speakers say each.
         sentences: pairs of a grammatical and an ungrammatical sentence in each part.
         stories: of each of the two sets.
+        pairs: of recordings, in each part of `salmon`.
+        questions: in each split of `mmlu`; `dev` has five.
         prompts: of text and of speech in each part.
         commands: in each part.
         utterances: with transcript, in each part.
@@ -50,6 +55,8 @@ class MakeSmallworldTests(Step):
         words: int = 100,
         sentences: int = 200,
         stories: int = 100,
+        pairs: int = 50,
+        questions: int = 100,
         prompts: int = 60,
         commands: int = 96,
         utterances: int = 60,
@@ -59,6 +66,8 @@ class MakeSmallworldTests(Step):
             "words": words,
             "sentences": sentences,
             "stories": stories,
+            "pairs": pairs,
+            "questions": questions,
             "prompts": prompts,
             "commands": commands,
             "utterances": utterances,
@@ -83,11 +92,15 @@ class MakeSmallworldTests(Step):
         for plan in plans:
             for path, text in plan.tables.items():
                 write_text(context.folder / path, text)
+            for path, content in plan.files.items():
+                write_bytes(context.folder / path, content)
 
     def _plans(self, seed: int) -> list[Plan]:
         from spiritkit_smallworld.testsets.asr import asr
         from spiritkit_smallworld.testsets.intent import intent
         from spiritkit_smallworld.testsets.lexical import lexical
+        from spiritkit_smallworld.testsets.mmlu import mmlu
+        from spiritkit_smallworld.testsets.salmon import salmon
         from spiritkit_smallworld.testsets.storycloze import storycloze
         from spiritkit_smallworld.testsets.stsp import stsp
         from spiritkit_smallworld.testsets.syntactic import syntactic
@@ -96,6 +109,8 @@ class MakeSmallworldTests(Step):
             "words": lexical,
             "sentences": syntactic,
             "stories": storycloze,
+            "pairs": salmon,
+            "questions": mmlu,
             "prompts": stsp,
             "commands": intent,
             "utterances": asr,

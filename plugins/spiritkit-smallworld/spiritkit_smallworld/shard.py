@@ -32,6 +32,7 @@ class Shard:
         seconds: at least so much sound; it ends with the utterance that reaches it.
         seed, split, kind: of the texts.
         matching: share of the utterances whose style tells of their words' sentiment.
+        variation: how far an utterance's voice may be from its speaker's.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class Shard:
     split: Split
     kind: Kind
     matching: float
+    variation: float = 0.0
 
     @property
     def audio(self) -> Path:
@@ -78,7 +80,8 @@ def _utterances(shard: Shard) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
         text = document(shard.seed, shard.split, shard.number * _NUMBERS + place, shard.kind)
         rng = numpy_generator(shard.seed, "voice", shard.split, shard.kind, shard.number, place)
         speaker, style = draw_voice(rng, shard.split, text, shard.matching)
-        spoken = shared_voice().speak(text.sentences, speaker, style, rng)
+        voice = SPEAKERS[speaker].varied(shard.variation, rng) if shard.variation else speaker
+        spoken = shared_voice().speak(text.sentences, voice, style, rng)
         yield (
             spoken.samples,
             {

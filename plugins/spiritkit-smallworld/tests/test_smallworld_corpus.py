@@ -134,6 +134,27 @@ def test_speakers_and_styles() -> None:
     assert {SENTIMENT[draw_voice(rng, "train", happy, 1.0)[1]] for _ in range(100)} == {"positive"}
 
 
+def test_varied_voices_are_heard_in_training_only(folder: Path, tmp_path: Path) -> None:
+    step = MakeSmallworld(train_hours=10 * SECOND, validation_hours=0, test_hours=10 * SECOND, variation=0.1, workers=1)
+    step.run(FakeContext(tmp_path, Pipeline(Parts())))
+    texts = {name: [one.text for one in Smallworld(folder=str(name))] for name in (folder, tmp_path)}
+    assert texts[tmp_path] == texts[folder][: len(texts[tmp_path])]
+    heard = {name: (name / "train" / "audio" / "00000.flac").read_bytes() for name in (folder, tmp_path)}
+    assert heard[tmp_path] != heard[folder]
+    tests = {name: (name / "test" / "audio" / "00000.flac").read_bytes() for name in (folder, tmp_path)}
+    assert tests[tmp_path] == tests[folder]
+
+
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_a_varied_speaker_is_somebody_like_it(name: str) -> None:
+    speaker, rng = SPEAKERS[name], np.random.default_rng(0)
+    varied = [speaker.varied(0.1, rng) for _ in range(500)]
+    for part, most in (("pitch", 0.2), ("formants", 0.1), ("speed", 0.1), ("range", 0), ("tilt", 0)):
+        far = [abs(np.log(getattr(each, part) / getattr(speaker, part))) for each in varied if getattr(speaker, part)]
+        assert max(far, default=0) <= most + 1e-9
+        assert max(far, default=0) >= 0.9 * most
+
+
 def test_text_corpus() -> None:
     corpus = SmallworldText(split="validation", kind="stories", size=20, seed=5)
     texts = list(corpus)
@@ -142,6 +163,7 @@ def test_text_corpus() -> None:
     assert texts[3].text == document(5, "validation", 3, "stories").text
     assert split_of(document(5, "validation", 3, "stories").sentences[0]) == "validation"
     assert {text.attributes["kind"] for text in texts} == {"story"}
+    assert {text.attributes["kind"] for text in SmallworldText(kind="words", size=3)} == {"words"}
 
 
 def test_a_malformed_table_is_refused_with_file_and_line(folder: Path, tmp_path: Path) -> None:
@@ -168,6 +190,7 @@ def test_a_malformed_table_is_refused_with_file_and_line(folder: Path, tmp_path:
         (MakeSmallworld, {"train_hours": -1.0}, "train_hours is -1"),
         (MakeSmallworld, {"train_hours": 0.0, "validation_hours": 0.0, "test_hours": 0.0}, "some sound"),
         (MakeSmallworld, {"matching": 2.0}, "matching is 2"),
+        (MakeSmallworld, {"variation": 0.5}, "variation is 0.5"),
         (MakeSmallworld, {"workers": -1}, "workers is -1"),
     ],
 )

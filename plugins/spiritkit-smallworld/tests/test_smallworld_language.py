@@ -7,13 +7,14 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from spiritkit_smallworld.language import SPLITS, document, split_of
-from spiritkit_smallworld.language.documents import draw_sentence
+from spiritkit_smallworld.language import SPLITS, document, documents, split_of
+from spiritkit_smallworld.language.documents import draw_sentence, vocabulary, written_forms
 from spiritkit_smallworld.language.forms import FORMS
 from spiritkit_smallworld.language.stories import PLOTS, draw_story
 from spiritkit_smallworld.language.tables import read_table
 from spiritkit_smallworld.language.template import Filler, parse
 from spiritkit_smallworld.language.words import WORDS
+from spiritkit_smallworld.shard import shared_voice
 
 N = 1500
 
@@ -49,6 +50,42 @@ def test_vocabulary_and_variety(texts: list[str]) -> None:
     assert 1000 < len(words) < 1600
     sentences = [document(0, "train", index, "sentences").text for index in range(N)]
     assert len(set(sentences)) > 0.98 * N
+
+
+def test_words_in_no_order_are_each_as_likely_as_any_other() -> None:
+    found = [document(0, "train", index, "words") for index in range(4 * N)]
+    assert {text.kind for text in found} == {"words"}
+    assert {split_of(text.text) for text in found} == {"train"}
+    assert {len(text.text.split()) for text in found} == {3, 4, 5, 6, 7, 8}
+    drawn = Counter(word for text in found for word in written_forms(text.text.split()))
+    assert set(drawn) == set(written_forms(vocabulary()))
+    mean = sum(drawn.values()) / len(drawn)
+    assert max(drawn.values()) < 2.5 * mean
+    assert drawn["the"] < 2.5 * mean  # a twelfth of the words of sentences
+    assert {"Tom", "I", "Monday", "ask", "how"} <= set(vocabulary())
+    assert not {"Ask", "How", "tom"} & set(vocabulary())
+
+
+def test_no_words_in_a_row_are_taken_for_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The voice reads Henry Laura as Henry the zeroth, book I as book one, and a last no as number."""
+    few = ("book", "Clara's", "Henry", "I", "king", "no", "Queen", "round", "see")
+    monkeypatch.setattr(documents, "vocabulary", lambda: few)
+    found = [document(0, "train", index, "words").text for index in range(300)]
+    assert {word for text in found for word in text[:-1].lower().split()} == {word.lower() for word in few}
+    assert not any(re.search(r"([Bb]ook|[Kk]ing|Queen|[Rr]ound|Henry|I|Clara's) [A-Z]| no\.", text) for text in found)
+    for text in found:
+        shared_voice().phonemes(text)  # as many words as are written, or else it refuses
+
+
+def test_a_word_is_written_with_a_capital_where_it_always_has_one() -> None:
+    assert written_forms(["Rose", "saw", "a", "rose.", "Tom,", "the", "cat,", "saw", "Tom!"]) == {
+        "rose": "rose",
+        "saw": "saw",
+        "a": "a",
+        "tom": "Tom",
+        "the": "the",
+        "cat": "cat",
+    }
 
 
 def test_form_of_the_text(texts: list[str]) -> None:

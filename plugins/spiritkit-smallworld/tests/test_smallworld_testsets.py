@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from spiritkit_smallworld.language import document, split_of
@@ -17,15 +18,18 @@ from spiritkit_smallworld.shard import shared_voice
 from spiritkit_smallworld.testsets.asr import asr
 from spiritkit_smallworld.testsets.intent import intent
 from spiritkit_smallworld.testsets.lexical import lexical
+from spiritkit_smallworld.testsets.mmlu import mmlu
 from spiritkit_smallworld.testsets.nonwords import NonWords, plain, spell
-from spiritkit_smallworld.testsets.plan import Plan
+from spiritkit_smallworld.testsets.plan import Job, Plan, Recording, speak
+from spiritkit_smallworld.testsets.salmon import salmon
 from spiritkit_smallworld.testsets.storycloze import storycloze
 from spiritkit_smallworld.testsets.stsp import stsp
 from spiritkit_smallworld.testsets.syntactic import syntactic
-from spiritkit_smallworld.voice.profiles import SENTIMENT
+from spiritkit_smallworld.voice.profiles import SENTIMENT, is_low
 
 from spiritkit.errors import RequestError
 from spiritkit.pipeline import Parts, Pipeline
+from spiritkit.seeding import numpy_generator
 from spiritkit.testing.step import FakeContext
 
 PARTS = {"dev": "validation", "test": "test"}
@@ -108,7 +112,7 @@ def test_storycloze_has_right_and_wrong_endings_in_speech_and_text() -> None:
             assert right != wrong
 
 
-def test_stsp_draws_words_and_style_independently() -> None:
+def test_only_the_style_of_a_spoken_prompt_tells_its_sentiment() -> None:
     plan = stsp(0, 60)
     speech = [json.loads(line) for line in plan.tables["stsp/speech.jsonl"].splitlines()]
     text = [json.loads(line) for line in plan.tables["stsp/text.jsonl"].splitlines()]
@@ -119,8 +123,15 @@ def test_stsp_draws_words_and_style_independently() -> None:
         assert row["sentiment"] == SENTIMENT[row["emotion"]] in ("positive", "negative", "neutral")
         assert said[f"stsp/{row['wav_path']}"].style == row["emotion"]
         assert said[f"stsp/{row['wav_path']}"].speaker == row["speaker"]
-    happy = " ".join(" ".join(said[f"stsp/{row['wav_path']}"].sentences) for row in speech if row["emotion"] == "happy")
-    assert any(word in happy for word in ("terrible", "awful", "horrible", "sad", "hate", "upset", "nasty", "cruel"))
+    prompts = [said[f"stsp/{row['wav_path']}"] for row in speech]
+    starts = " ".join(
+        " ".join(one.sentences[: one.n_heard]) + f" {one.sentences[one.n_heard].split()[0]}" for one in prompts
+    )
+    told = ("terrible", "awful", "horrible", "sad", "hate", "upset", "happy", "glad", "wonderful", "great", "lovely")
+    assert not set(re.findall("[a-z]+", starts.lower())) & set(told)
+    for one in prompts:
+        split = "validation" if "/dev-" in one.path else "test"
+        assert {split_of(sentence) for sentence in one.sentences} == {split}
     assert {row["sentiment"] for row in text} == {"positive", "negative", "neutral"}
     for direction in ("t2t", "t2s", "s2t", "s2s"):
         examples = [json.loads(line) for line in plan.tables[f"stsp/few_shot/{direction}.jsonl"].splitlines()]
@@ -129,6 +140,50 @@ def test_stsp_draws_words_and_style_independently() -> None:
             assert set(example) == {"prompt", "generation", "sentiment"}
             assert example["prompt"].endswith(".wav") == (direction[0] == "s")
             assert example["generation"].endswith(".wav") == (direction[2] == "s")
+
+
+def test_a_spoken_prompt_ends_behind_the_first_word_of_a_sentence(tmp_path: Path) -> None:
+    sentences = ("The dog ran to the river.", "It was very glad.")
+    speak(Job(tmp_path, 0, (Recording("cut.wav", sentences, "ada", n_heard=1),)))
+    cut = soundfile.read(tmp_path / "cut.wav")[0]
+    # The random numbers of the recording, so that it has these word times.
+    spoken = shared_voice().speak(sentences, "ada", "neutral", numpy_generator(0, "test set", "cut.wav"))
+    assert [spoken.words[index].text for index in (6, 7)] == ["It", "was"]
+    assert spoken.words[6].stop == len(cut)
+
+
+def test_salmon_pairs_differ_in_how_the_last_sentence_is_said() -> None:
+    plan = salmon(0, 12)
+    pairs = list(zip(plan.recordings[::2], plan.recordings[1::2], strict=True))
+    assert len(pairs) == 4 * 12
+    for right, wrong in pairs:
+        assert (Path(right.path).parent, right.sentences) == (Path(wrong.path).parent, wrong.sentences)
+        assert (Path(right.path).name[-6:], Path(wrong.path).name[-6:]) == ("_0.wav", "_1.wav")
+        assert all(split_of(sentence) == "test" for sentence in right.sentences)
+        voice, (speaker, style) = (right.speaker, right.style), wrong.last
+        assert right.last == voice
+        part = Path(right.path).parent.name
+        assert (speaker != right.speaker) == (part in ("speaker_consistency", "gender_consistency"))
+        assert (style != right.style) == part.startswith("sentiment")
+        if part == "gender_consistency":
+            assert is_low(speaker) != is_low(right.speaker)
+
+
+def test_mmlu_asks_how_a_story_ends(tmp_path: Path) -> None:
+    plan = mmlu(0, 16)
+    for path, content in plan.files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    answers = set()
+    for part, split, size in (("dev", "validation", 5), ("validation", "validation", 16), ("test", "test", 16)):
+        rows = pq.read_table(tmp_path / f"mmlu/miscellaneous/{part}-00000-of-00001.parquet").to_pylist()
+        assert len(rows) == size
+        for row in rows:
+            assert row["question"].endswith(" What happens then?")
+            assert len(set(row["choices"])) == 4
+            assert {split_of(choice) for choice in row["choices"]} == {split}
+            answers.add(row["answer"])
+    assert answers == {0, 1, 2, 3}
 
 
 def test_intent_has_the_columns_of_fluent_speech_commands() -> None:
@@ -157,7 +212,9 @@ def test_some_words_were_never_seen() -> None:
 
 
 def test_files_are_written(tmp_path: Path) -> None:
-    step = MakeSmallworldTests(words=1, sentences=1, stories=1, prompts=0, commands=1, utterances=1, workers=1)
+    step = MakeSmallworldTests(
+        words=1, sentences=1, stories=1, pairs=1, questions=1, prompts=0, commands=1, utterances=1, workers=1
+    )
     step.run(FakeContext(tmp_path, Pipeline(Parts())))
     voice = shared_voice()
     for part in PARTS:
@@ -170,6 +227,13 @@ def test_files_are_written(tmp_path: Path) -> None:
             assert voice.phonemes(json.loads(line)["text"].split(". ")[0])
     assert (tmp_path / "storycloze/topic/0_incorrect.wav").exists()
     assert not (tmp_path / "stsp").exists()
+    right, wrong = (
+        soundfile.read(tmp_path / f"salmon/speaker_consistency/sample_0_{which}.wav")[0] for which in (0, 1)
+    )
+    n_same = 8_000  # the first sentence is not the one that changes
+    assert np.array_equal(right[:n_same], wrong[:n_same])
+    assert not np.array_equal(right[-n_same:], wrong[-n_same:])
+    assert pq.read_table(tmp_path / "mmlu/miscellaneous/dev-00000-of-00001.parquet").num_rows == 5
     row = rows_of(Plan(tables={"t": (tmp_path / "intent/data/valid_data.csv").read_text()}), "t")[0]
     assert (tmp_path / "intent" / row["path"]).exists()
 
@@ -178,4 +242,4 @@ def test_sizes_are_checked() -> None:
     with pytest.raises(RequestError, match="words is -1"):
         MakeSmallworldTests(words=-1)
     with pytest.raises(RequestError, match="at least one test set"):
-        MakeSmallworldTests(words=0, sentences=0, stories=0, prompts=0, commands=0, utterances=0)
+        MakeSmallworldTests(words=0, sentences=0, stories=0, prompts=0, commands=0, utterances=0, pairs=0, questions=0)

@@ -1,8 +1,11 @@
-"""Text by number: sentences and stories, each a pure function of (seed, split, index)."""
+"""Text by number: sentences, stories and words, each a pure function of (seed, split, index)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -13,9 +16,13 @@ from spiritkit_smallworld.language.stories import draw_story
 from spiritkit_smallworld.language.tables import read_table
 from spiritkit_smallworld.language.template import Filler
 
-Kind = Literal["sentences", "stories", "mixed"]
+Kind = Literal["sentences", "stories", "mixed", "words"]
 _SHARES = {"neutral": 0.5, "question": 0.08, "command": 0.06, "positive": 0.18, "negative": 0.18}
 _STORIES = 0.4  # of the documents of a mixed corpus
+_N_READ = 20_000  # documents that have nearly every word
+_N_WORDS = 3, 8
+_PUNCTUATION = ".,?!"
+_NUMBERED = frozenset({"book", "round", "king", "queen"})  # a number with a capital may follow
 
 
 @dataclass(frozen=True)
@@ -24,9 +31,9 @@ class Document:
 
     Attributes:
         sentences: in order.
-        kind: `sentence` or `story`.
+        kind: `sentence`, `story` or `words`.
         sentiment: positive, negative or neutral, by its words.
-        topic: the kind of sentence, or the plot of the story.
+        topic: the kind of sentence, or the plot of the story; `words`.
     """
 
     sentences: tuple[str, ...]
@@ -43,6 +50,8 @@ class Document:
 def document(seed: int, split: Split, index: int, kind: Kind = "mixed") -> Document:
     """Document number `index` of a split. Its sentences occur in no other split, whatever the seed."""
     rng = numpy_generator(seed, "document", split, kind, index)
+    if kind == "words":
+        return draw_words(rng, split)
     if kind == "stories" or (kind == "mixed" and rng.random() < _STORIES):
         story = draw_story(rng, split)
         return Document(story.sentences, "story", story.sentiment, story.plot)
@@ -58,3 +67,50 @@ def draw_sentence(rng: np.random.Generator, split: Split, topic: str | None = No
         sentence = Filler(rng).fill(patterns[rng.integers(len(patterns))])
         if split_of(sentence) == split:
             return Document((sentence,), "sentence", topic if topic in ("positive", "negative") else "neutral", topic)
+
+
+def draw_words(rng: np.random.Generator, split: Split) -> Document:
+    """A few words of the small world in no order, each as likely as any other: what follows from no other word has to
+    be heard.
+    """
+    words = vocabulary()
+    low, high = _N_WORDS
+    while True:
+        drawn = [words[index] for index in rng.integers(len(words), size=rng.integers(low, high + 1))]
+        text = " ".join(drawn) + "."
+        if split_of(text) == split and _is_said_word_by_word(drawn):
+            return Document((text[0].upper() + text[1:],), "words", "neutral", "words")
+
+
+def _is_said_word_by_word(words: list[str]) -> bool:
+    """Whether the voice takes no two of them for a number: Henry Laura for a king and his, book I for book one; nor a
+    last no for the short form of one.
+    """
+    numbered = any((a[0].isupper() or a in _NUMBERED) and b[0].isupper() for a, b in pairwise(words))
+    return not numbered and words[-1] != "no"
+
+
+@cache
+def vocabulary() -> tuple[str, ...]:
+    """The words of sentences and stories, in order, as they are written inside a sentence."""
+    first: list[str] = []
+    inside: list[str] = []
+    for index in range(_N_READ):
+        for sentence in document(0, "train", index).sentences:
+            word, *others = sentence.split()
+            first.append(word.lower())  # what is a name stands inside others too
+            inside += others
+    return tuple(form for _, form in sorted((written_forms(first) | written_forms(inside)).items()))
+
+
+def written_forms(words: Iterable[str]) -> dict[str, str]:
+    """Distinct words in lower case, each → as it is written: a word that always has a capital letter keeps it.
+
+    Args:
+        words: as texts have them: some begin a sentence, some have punctuation behind.
+    """
+    forms: dict[str, str] = {}
+    for word in words:
+        form = word.strip(_PUNCTUATION)
+        forms[form.lower()] = max(form, forms.get(form.lower(), ""))
+    return forms

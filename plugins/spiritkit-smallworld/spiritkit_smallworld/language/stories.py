@@ -21,6 +21,7 @@ class Story:
 
     Attributes:
         plot: its name in `stories.yaml`.
+        start: its first sentences, after which it may go either way.
         beginning: all sentences but the last.
         ending: the last sentence.
         wrong_ending: one that contradicts the beginning: that of the plot's other branch, for the same people.
@@ -28,6 +29,7 @@ class Story:
     """
 
     plot: str
+    start: tuple[str, ...]
     beginning: tuple[str, ...]
     ending: str
     wrong_ending: str
@@ -66,22 +68,25 @@ def _try(rng: np.random.Generator, split: Split, plot: str, branch: str, other: 
     filler = Filler(rng)
     for item in table["let"].split():
         filler.keep(*item.split("="))
-    sentences = []
     *middle, end = table[branch]
-    for pattern in [*table["start"], *middle]:
-        if pattern.startswith("?"):
-            if rng.random() < 0.5:
-                continue
-            pattern = pattern[1:]
-        sentence, filler = _fill(filler, pattern, split)
-        if sentence is None:
-            return None
-        sentences.append(sentence)
+    parts: list[list[str]] = []
+    for patterns in (table["start"], middle):
+        parts.append([])
+        for pattern in patterns:
+            if pattern.startswith("?"):
+                if rng.random() < 0.5:
+                    continue
+                pattern = pattern[1:]
+            sentence, filler = _fill(filler, pattern, split)
+            if sentence is None:
+                return None
+            parts[-1].append(sentence)
+    start, rest = parts
     ending, _ = _fill(filler, end, split)
     wrong, _ = _fill(filler, table[other][-1], split)
     if ending is None or wrong is None:
         return None
-    return Story(plot, tuple(sentences), ending, wrong, _SENTIMENTS[branch])
+    return Story(plot, tuple(start), (*start, *rest), ending, wrong, _SENTIMENTS[branch])
 
 
 def _fill(filler: Filler, pattern: str, split: Split) -> tuple[str | None, Filler]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from spiritkit.seeding import numpy_generator
-from spiritkit_smallworld.language.documents import draw_sentence
 from spiritkit_smallworld.language.stories import draw_story
 from spiritkit_smallworld.testsets.plan import PARTS, Plan, Recording, draw_speaker, to_jsonl
 from spiritkit_smallworld.voice import STYLES
@@ -19,9 +18,9 @@ _N_EXAMPLES = 9  # the most shots of the paper
 def stsp(seed: int, n_prompts: int) -> Plan:
     """Prompts of the parts dev and test, and examples.
 
-    - `speech.jsonl`: sentences in all styles. A prompt's sentiment is that of its style, `emotion`; the sentiment of
-      its words is drawn independently.
-    - `text.jsonl`: sentences whose words have the sentiment, `asr`.
+    - `speech.jsonl`: starts of stories that may go either way, in all styles, cut off behind the first word of what
+      follows: a prompt's sentiment is that of its style, `emotion`, and its words tell nothing of it.
+    - `text.jsonl`: stories without their ending, whose words have the sentiment, `asr`.
     - `few_shot/{t2t,t2s,s2t,s2s}.jsonl`: examples for prompts of text (t) or speech (s), each a training story without
       its ending, its ending, and the sentiment of both.
 
@@ -35,9 +34,10 @@ def stsp(seed: int, n_prompts: int) -> Plan:
         for number in range(n_prompts):
             rng = numpy_generator(seed, "stsp", part, number)
             style = list(STYLES)[number % len(STYLES)]
-            words = draw_sentence(rng, split, _SENTIMENTS[rng.integers(3)])
+            story = draw_story(rng, split)
             speaker, name = draw_speaker(rng), f"{part}-{number:04}"
-            plan.recordings.append(Recording(f"stsp/wav/{name}.wav", words.sentences, speaker, style))
+            recording = Recording(f"stsp/wav/{name}.wav", story.sentences, speaker, style, n_heard=len(story.start))
+            plan.recordings.append(recording)
             speech.append(
                 {
                     "wav_path": f"wav/{name}.wav",
@@ -49,8 +49,8 @@ def stsp(seed: int, n_prompts: int) -> Plan:
                 }
             )
             sentiment = _SENTIMENTS[number % 3]
-            written = draw_sentence(rng, split, sentiment)
-            text.append({"asr": written.text, "sentiment": sentiment, "split": part, "id": f"text-{name}"})
+            written = " ".join(draw_story(rng, split, sentiment=sentiment).beginning)
+            text.append({"asr": written, "sentiment": sentiment, "split": part, "id": f"text-{name}"})
     plan.tables["stsp/speech.jsonl"] = to_jsonl(speech)
     plan.tables["stsp/text.jsonl"] = to_jsonl(text)
     _examples(seed, plan)

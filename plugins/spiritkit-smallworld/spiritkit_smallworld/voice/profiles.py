@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class Speaker:
     formants: float = 1.0
     speed: float = 1.0
     tilt: float = 0.0
+
+    def varied(self, variation: float, rng: np.random.Generator) -> Speaker:
+        """Somebody like this: formants and rate times up to exp(±variation), F0 twice as far."""
+        pitch, formants, speed = np.exp(rng.uniform(-variation, variation, 3) * (2, 1, 1)).tolist()
+        return replace(self, pitch=self.pitch * pitch, formants=self.formants * formants, speed=self.speed * speed)
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,11 @@ SENTIMENT = {"neutral": "neutral", "happy": "positive", "sad": "negative", "exci
 #: Heard in the test split only: one speaker, and some speakers' styles.
 HELD_OUT_SPEAKER = "hana"
 HELD_OUT_PAIRS = frozenset({("ben", "excited"), ("cleo", "sad"), ("eve", "happy"), ("finn", "calm")})
+
+
+def is_low(speaker: str) -> bool:
+    """Whether a speaker sounds like a man rather than a woman."""
+    return SPEAKERS[speaker].pitch < 0.8
 
 
 def is_in_training(speaker: str, style: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from spiritkit.errors import InputError
 from spiritkit.utterances import Word
-from spiritkit_smallworld.voice.profiles import SPEAKERS, STYLES
+from spiritkit_smallworld.voice.profiles import SPEAKERS, STYLES, Speaker
 from spiritkit_smallworld.voice.render import HOP, Controls, render
 
 _DURATIONS = "/Clip_output_0"  # the tensor of the network that holds how many frames each phoneme lasts
@@ -18,7 +18,7 @@ _FRAMES_PER_DURATION = 2
 _EARLIER = 1200  # samples: phonemes sound 75 ms before the network's count says so
 _PAUSES = frozenset(",.!?;:—…")
 _BEFORE, _AFTER = 800, 4800  # samples kept before the first word of a sentence and after its last
-_FADE = 80
+FADE = 80
 _BLOCK = 80  # samples, of which the level is measured
 _QUIET = 10 ** (-35 / 20)  # of the loudest block: below it a word is over
 _PEAK = 0.98
@@ -70,12 +70,12 @@ class Voice:
             )
         return phonemes
 
-    def speak(self, sentences: Sequence[str], speaker: str, style: str, rng: np.random.Generator) -> Spoken:
+    def speak(self, sentences: Sequence[str], speaker: str | Speaker, style: str, rng: np.random.Generator) -> Spoken:
         """Sentences, one after another.
 
         Args:
             sentences: of at most 400 phonemes each.
-            speaker: a key of `SPEAKERS`.
+            speaker: a key of `SPEAKERS`, or somebody else.
             style: a key of `STYLES`.
             rng: of the noise in the sound.
 
@@ -111,10 +111,10 @@ class Voice:
         return self._join([self._say([word], phonemes, speaker, style, rng)], style)
 
     def _say(
-        self, words: list[str], phonemes: str, speaker: str, style: str, rng: np.random.Generator
+        self, words: list[str], phonemes: str, speaker: str | Speaker, style: str, rng: np.random.Generator
     ) -> tuple[np.ndarray, list[Word]]:
         """One sentence, not yet normalised, cut to its speech."""
-        who, how = SPEAKERS[speaker], STYLES[style]
+        who, how = SPEAKERS[speaker] if isinstance(speaker, str) else speaker, STYLES[style]
         characters = [character for character in phonemes if character in self._hibari.vocab]
         ids = [0, *(self._hibari.vocab[character] for character in characters), 0]
         *frames, durations = self._session.run(
@@ -134,8 +134,8 @@ class Voice:
         spans = _before_pauses(samples, *_spans(characters, edges))
         first = max(0, spans[0][0] - _BEFORE)
         samples = samples[first : spans[-1][1] + _AFTER].copy()
-        samples[:_FADE] *= np.linspace(0, 1, _FADE, dtype=np.float32)
-        samples[-_FADE:] *= np.linspace(1, 0, _FADE, dtype=np.float32)
+        samples[:FADE] *= np.linspace(0, 1, FADE, dtype=np.float32)
+        samples[-FADE:] *= np.linspace(1, 0, FADE, dtype=np.float32)
         return samples, [
             Word(word, start - first, stop - first) for word, (start, stop) in zip(words, spans, strict=True)
         ]
