@@ -632,7 +632,7 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, world: P
         ({"betas": [0.9]}, "expected two numbers"),
         ({"loss_weights": {"text": -1.0}}, "loss_weights.text is -1.0"),
         ({"optimizer": "muon", "parallel": "fsdp2"}, "optimizer is muon.*not fsdp2"),
-        ({"data": {}}, "data has no share"),
+        ({"data": {"a": Share(shards=["x"], policy=TextOnly(), weight=0)}}, "data has no share"),
         ({"data": {"a": Share(shards=["x"], policy=TextOnly(), weight=-1.0)}}, "share 'a': weight is -1.0"),
         ({"validation": {"b": Share(shards=[], policy=TextOnly())}}, "share 'b': shards is empty"),
     ],
