@@ -58,8 +58,11 @@ class Pairs(Task):
 
     published = {"Nobody": {"accuracy": 12.5}}  # noqa: RUF012
 
-    def __init__(self, *, pairs: list[list[str]]):
-        self._pairs = pairs
+    def __init__(self, *, pairs: list[list[str]], tables: Sequence[Path] = ()):
+        self._pairs, self._tables = pairs, list(tables)
+
+    def input_files(self) -> list[Path]:
+        return self._tables
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -93,12 +96,17 @@ def model() -> LetterModel:
 
 
 def evaluated(
-    folder: Path, model: LetterModel, pairs: list[list[str]], stop: int | None = None, **options: Any
+    folder: Path,
+    model: LetterModel,
+    pairs: list[list[str]],
+    stop: int | None = None,
+    tables: Sequence[Path] = (),
+    **options: Any,
 ) -> dict[str, Any]:
     """The first task of results.json."""
     from spiritkit.pipeline import Parts, Pipeline
 
-    step = Evaluate(tasks={"pairs": Pairs(pairs=pairs)}, model=lambda: model, **options)
+    step = Evaluate(tasks={"pairs": Pairs(pairs=pairs, tables=tables)}, model=lambda: model, **options)
     step.run(FakeContext(folder, Pipeline(Parts()), stop))
     record: dict[str, Any] = json.loads((folder / "results.json").read_text())["tasks"][0]
     return record
@@ -358,6 +366,17 @@ def test_compare(tmp_path: Path) -> None:
     assert "Difference to one on the items that both have (evaluate: 4):" in text
     assert "evaluate - one |" in text
     assert "+25.0 [+0.0, +75.0]" in text
+
+
+def test_compare_pairs_no_items_of_other_tables(tmp_path: Path) -> None:
+    for name, table in (("one", "easy"), ("two", "easy"), ("three", "hard")):
+        path = tmp_path / f"{name}.tsv"
+        path.write_text(table)
+        evaluated(tmp_path / name / "evaluate", LetterModel(), PAIRS, tables=[path])
+    text = compare(find_evaluations([tmp_path / "one", tmp_path / "two", tmp_path / "three"]))
+    assert "| two - one |" in text  # of a table of the same content in another place
+    assert "three - one" not in text
+    assert "No difference to one, whose items are of other tables: three." in text
 
 
 def test_compare_reads_and_writes_nothing(tmp_path: Path) -> None:

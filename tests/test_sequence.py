@@ -256,6 +256,13 @@ def test_a_model_of_units_alone() -> None:
         sequencer.ids((example(HUBERT), [Span("text", 0, 3)]))
 
 
+def test_a_model_of_text_alone() -> None:
+    sequencer = Sequencer.of(pipeline())
+    assert sequencer.string((example(HUBERT), [Span("text", 0, 3)])) == "[Text]The cat sat."
+    with pytest.raises(RequestError, match=r"'u1' is to be read as speech, but the recipe has no tokenizers"):
+        sequencer.ids((example(HUBERT), [Span("speech", 0, 3)]))
+
+
 def test_what_an_example_has_to_offer() -> None:
     sequencer = Sequencer.of(pipeline(HUBERT))
     whole, text = example(HUBERT), example(text="two words", aligned=False)

@@ -243,6 +243,17 @@ def test_a_recipe_generates_with_the_trained_model(world: Path, trained: Path, t
     assert (tmp_path / "out" / "try" / "generations.jsonl").exists()
 
 
+def test_a_model_of_text_alone(tmp_path: Path, world: Path, settings: dict[str, Any]) -> None:
+    """Prepared speech has text too; nothing of the speech side is asked for."""
+    blocks = "vocabulary={blocks: [{text: true}]}"
+    pipeline = open_recipe(world / "r.yaml", ["tokenizers=null", "serializer=null", blocks]).pipeline()
+    share = Share(shards=[str(world / "train")], policy=TextOnly())
+    folder = train(tmp_path, pipeline, settings, data={"text": share}, validation={}, steps=12)
+    assert reported(folder, "loss")[-1] < reported(folder, "loss")[0]
+    model = AutoModelForCausalLM.from_pretrained(folder / "model")
+    assert model.get_input_embeddings().weight.shape[0] == pipeline.vocabulary.rows == 296  # 290 of text, padded
+
+
 def test_validation_is_the_mean_over_the_tokens_of_each_block(trained: Path, world: Path, pipeline: Pipeline) -> None:
     """By hand: every document of the held-out share, one behind the other in rows of `LENGTH`."""
     model = AutoModelForCausalLM.from_pretrained(trained / "model", dtype="float32")

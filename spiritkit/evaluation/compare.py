@@ -11,7 +11,7 @@ from spiritkit.evaluation.estimate import difference
 from spiritkit.evaluation.results import ResultFile
 from spiritkit.evaluation.summary import Summary, read_summaries
 from spiritkit.evaluation.tables import cell, difference_cell, score_table
-from spiritkit.interfaces import Metric
+from spiritkit.interfaces import Metric, Result
 
 _RESAMPLES = 1000
 
@@ -60,7 +60,8 @@ def find_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
 
 def compare(evaluations: Sequence[Evaluation]) -> str:
     """A Markdown table of each task that any of them has: figures with intervals, published ones below, then how each
-    run differs from the first on the items that both have, with paired intervals.
+    run differs from the first on the items that both have, with paired intervals. Runs whose items were read from other
+    tables are not paired, though ids may be the same.
     """
     tasks = list(dict.fromkeys(task for one in evaluations for task in one.summaries))
     return "\n".join(_task(task, [one for one in evaluations if task in one.summaries]) for task in tasks)
@@ -107,15 +108,28 @@ def _metrics(task: str, evaluations: Sequence[Evaluation]) -> list[Metric]:
 
 
 def _differences(task: str, metrics: Sequence[Metric], evaluations: Sequence[Evaluation]) -> list[str]:
-    first, *others = evaluations
-    results = [list(ResultFile(one.folder / task / "items.jsonl").read().values()) for one in evaluations]
-    rows, shared = [], []
-    for one, theirs in zip(others, results[1:], strict=True):
-        found = [difference(results[0], theirs, metric, resamples=_RESAMPLES, seed=0) for metric in metrics]
-        cells = [difference_cell(each, metric) for each, metric in zip(found, metrics, strict=True)]
-        rows.append((f"{one.name} - {first.name}", cells))
-        shared.append(f"{one.name}: {max((each.items for each in found if each), default=0)}")
-    return [
-        f"Difference to {first.name} on the items that both have ({'; '.join(shared)}):",
-        score_table(metrics, rows, {}),
-    ]
+    first = evaluations[0]
+    tables = first.summaries[task].tables
+    others = [one for one in evaluations[1:] if one.summaries[task].tables == tables]
+    strangers = [one.name for one in evaluations[1:] if one.summaries[task].tables != tables]
+    parts = []
+    if others:
+        ours = _results(task, first)
+        rows, shared = [], []
+        for one in others:
+            theirs = _results(task, one)
+            found = [difference(ours, theirs, metric, resamples=_RESAMPLES, seed=0) for metric in metrics]
+            cells = [difference_cell(each, metric) for each, metric in zip(found, metrics, strict=True)]
+            rows.append((f"{one.name} - {first.name}", cells))
+            shared.append(f"{one.name}: {max((each.items for each in found if each), default=0)}")
+        parts = [
+            f"Difference to {first.name} on the items that both have ({'; '.join(shared)}):",
+            score_table(metrics, rows, {}),
+        ]
+    if strangers:
+        parts.append(f"No difference to {first.name}, whose items are of other tables: {', '.join(strangers)}.")
+    return parts
+
+
+def _results(task: str, evaluation: Evaluation) -> list[Result]:
+    return list(ResultFile(evaluation.folder / task / "items.jsonl").read().values())

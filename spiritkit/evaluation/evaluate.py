@@ -14,6 +14,7 @@ from spiritkit.checks import check_range
 from spiritkit.errors import InputError, RequestError, SpiritkitError
 from spiritkit.evaluation.results import ResultFile, check_results
 from spiritkit.evaluation.summary import Summary, report, summarize, to_json
+from spiritkit.hashing import hash_json, hash_paths
 from spiritkit.interfaces import Context, Item, LanguageModel, Result, SpeechTextModel, Step, Task, Trial
 from spiritkit.seeding import derive
 
@@ -84,6 +85,7 @@ class Evaluate(Step):
         """See `Step.run`."""
         # All tables are read before the first item is scored: a malformed one is told at once.
         items = {name: self._chosen(name, task, context.seed) for name, task in self._tasks.items()}
+        tables = {name: hash_json(sorted(hash_paths(task.input_files()))) for name, task in self._tasks.items()}
         model = cache(lambda: self._built(context))  # if all results are there, it is not loaded
         summaries = []
         for name, task in self._tasks.items():
@@ -92,7 +94,7 @@ class Evaluate(Step):
             results = self._results(task, items[name], model, trial, context)
             files = [str(path.relative_to(context.folder)) for path in task.finish(results, trial)]
             summary = summarize(name, task, results, resamples=self._resamples, seed=trial.seed)
-            summaries.append(replace(summary, files=files))
+            summaries.append(replace(summary, files=files, tables=tables[name]))
             print(f"\n{report(summaries[-1])}", flush=True)
         write_json(context.folder / "results.json", {"tasks": [to_json(summary) for summary in summaries]})
         write_text(context.folder / "results.md", "\n".join(map(report, summaries)))

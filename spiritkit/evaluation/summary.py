@@ -28,6 +28,7 @@ class Summary:
         estimates: one for each metric of the task.
         published: figures of others: system → metric → value.
         files: what the task wrote beside, relative to the evaluation's folder.
+        tables: hash of what the items were read from; runs whose hashes differ had other items, whatever their ids.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Summary:
     estimates: Sequence[Estimate]
     published: Mapping[str, Mapping[str, float]]
     files: Sequence[str] = ()
+    tables: str = ""
 
 
 def summarize(name: str, task: Task, results: Sequence[Result], *, resamples: int, seed: int) -> Summary:
@@ -80,7 +82,8 @@ def from_json(record: Mapping[str, Any]) -> Summary:
         own = {key: values[key] for key in ("name", "unit", "higher_is_better", "digits")}
         rest = {key: values[key] for key in ("value", "low", "high", "items")}
         estimates.append(Estimate(Metric(**own), **rest))
-    return Summary(record["name"], record["items"], record["problems"], estimates, record["published"], record["files"])
+    plain = {key: record[key] for key in ("name", "items", "problems", "published", "files", "tables")}
+    return Summary(estimates=estimates, **plain)
 
 
 def read_summaries(path: Path) -> list[Summary]:

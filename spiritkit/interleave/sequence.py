@@ -38,7 +38,7 @@ class Sequencer:
 
     Args:
         vocabulary: gives the ids.
-        serializer: writes units as tokens.
+        serializer: writes units as tokens; None for a model of text alone.
         text_tokenizer: None for a model of speech alone.
         specs: the streams, in the order in which tokens that start together are written; None for the vocabulary's.
             An example may have more, which are left out.
@@ -49,7 +49,7 @@ class Sequencer:
         self,
         *,
         vocabulary: Vocabulary,
-        serializer: Serializer,
+        serializer: Serializer | None,
         text_tokenizer: TextTokenizer | None = None,
         specs: Sequence[StreamSpec] | None = None,
         sources: Mapping[str, str] | None = None,
@@ -66,13 +66,14 @@ class Sequencer:
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> Sequencer:
-        """The sequencer of a recipe."""
+        """The sequencer of a recipe; without tokenizers it writes text alone."""
+        speech = pipeline.has_tokenizers
         return cls(
             vocabulary=pipeline.vocabulary,
-            serializer=pipeline.serializer,
+            serializer=pipeline.serializer if speech else None,
             text_tokenizer=pipeline.text_tokenizer if pipeline.has_text_tokenizer else None,
-            specs=pipeline.specs,
-            sources=pipeline.sources,
+            specs=pipeline.specs if speech else (),
+            sources=pipeline.sources if speech else None,
         )
 
     def check(self, where: str, specs: Iterable[StreamSpec], source: Mapping[str, str]) -> None:
@@ -131,7 +132,8 @@ class Sequencer:
 
         Raises:
             InputError: an example lacks what a span takes from it.
-            RequestError: the vocabulary lacks a marker or a stream; there is text without a text tokenizer.
+            RequestError: the vocabulary lacks a marker or a stream; there is text without a text tokenizer, or speech
+                without a serializer.
         """
         ids = self._vocabulary.assemble(self._pieces(read), self._text_tokenizer)
         return ids if self._eos_id is None else np.append(ids, self._eos_id)
@@ -174,6 +176,11 @@ class Sequencer:
         return Units(self._specs, {spec.name: units[spec.name] for spec in self._specs}, units.source)
 
     def _speech(self, example: Example, units: Units, span: Span, n_words: int) -> Tokens:
+        if self._serializer is None:
+            raise RequestError(
+                f"example {example.id!r} is to be read as speech, but the recipe has no tokenizers; expected policies "
+                "that read text, or 'tokenizers: {name: {use: …}}' and a serializer"
+            )
         if span.start == 0 and span.stop == n_words:
             return self._serializer.serialize(units)
         alignment = example.alignment
