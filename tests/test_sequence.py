@@ -259,7 +259,7 @@ def test_a_model_of_units_alone() -> None:
 def test_a_model_of_text_alone() -> None:
     sequencer = Sequencer.of(pipeline())
     assert sequencer.string((example(HUBERT), [Span("text", 0, 3)])) == "[Text]The cat sat."
-    with pytest.raises(RequestError, match=r"'u1' is to be read as speech, but the recipe has no tokenizers"):
+    with pytest.raises(RequestError, match=r"example 'u1': is to be read as speech, but the recipe has no tokenizers"):
         sequencer.ids((example(HUBERT), [Span("speech", 0, 3)]))
 
 

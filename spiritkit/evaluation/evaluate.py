@@ -85,7 +85,7 @@ class Evaluate(Step):
         """See `Step.run`."""
         # All tables are read before the first item is scored: a malformed one is told at once.
         items = {name: self._chosen(name, task, context.seed) for name, task in self._tasks.items()}
-        tables = {name: hash_json(sorted(hash_paths(task.input_files()))) for name, task in self._tasks.items()}
+        tables = {name: hash_json(sorted(hash_paths(task.item_files()))) for name, task in self._tasks.items()}
         model = cache(lambda: self._built(context))  # if all results are there, it is not loaded
         summaries = []
         for name, task in self._tasks.items():

@@ -94,6 +94,12 @@ class Task(ABC):
         """The tables that decide which items there are: a change of one makes the evaluation score the task anew."""
         return []
 
+    def item_files(self) -> list[Path]:
+        """What tells the items from others that may have the same ids: `spiritkit compare` pairs two runs only where
+        the contents are the same. Examples that a prompt begins with are not among them.
+        """
+        return self.input_files()
+
     @abstractmethod
     def items(self) -> Sequence[Item]:
         """The items: each time the same ones, with ids that are unique. No sound is read.

@@ -85,9 +85,14 @@ class Sequencer:
             source: stream → what made its codes; streams of which either side is unknown pass.
 
         Raises:
-            RequestError: a stream is missing there, or is another there.
+            RequestError: this sequencer writes text alone; a stream is missing there, or is another there.
             ProvenanceError: its codes come from another tokenizer.
         """
+        if not self._specs or self._serializer is None:
+            raise RequestError(
+                f"{where}: is to be read as speech, but the recipe has no tokenizers; expected policies that read "
+                "text, or 'tokenizers: {name: {use: …}}' and a serializer"
+            )
         there = {spec.name: spec for spec in specs}
         for spec in self._specs:
             found = there.get(spec.name)
@@ -176,11 +181,7 @@ class Sequencer:
         return Units(self._specs, {spec.name: units[spec.name] for spec in self._specs}, units.source)
 
     def _speech(self, example: Example, units: Units, span: Span, n_words: int) -> Tokens:
-        if self._serializer is None:
-            raise RequestError(
-                f"example {example.id!r} is to be read as speech, but the recipe has no tokenizers; expected policies "
-                "that read text, or 'tokenizers: {name: {use: …}}' and a serializer"
-            )
+        assert self._serializer is not None  # without one there are no streams, and `check` has refused the units
         if span.start == 0 and span.stop == n_words:
             return self._serializer.serialize(units)
         alignment = example.alignment

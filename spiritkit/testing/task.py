@@ -73,11 +73,11 @@ class TaskContract(Contract):
 
     def test_input_files_are_there(self, part: Task) -> None:
         """The tables that say which items there are."""
-        files = part.input_files()
-        assert isinstance(files, list)
-        for path in files:
-            assert isinstance(path, Path)
-            assert path.exists()
+        for files in (part.input_files(), part.item_files()):
+            assert isinstance(files, list)
+            for path in files:
+                assert isinstance(path, Path)
+                assert path.exists()
 
     def test_packages_are_installed(self, part: Task) -> None:
         """The libraries whose version decides the results, by the names of their distributions."""

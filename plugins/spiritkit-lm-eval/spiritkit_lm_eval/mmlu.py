@@ -82,10 +82,16 @@ class MMLU(Task):
 
     def input_files(self) -> list[Path]:
         """The questions; of data on the hub none."""
+        return self._files(self._split, *(["dev"] if self._shots else []))
+
+    def item_files(self) -> list[Path]:
+        """The questions that are asked; of data on the hub none."""
+        return self._files(self._split)
+
+    def _files(self, *splits: str) -> list[Path]:
         if is_remote(self._data):
             return []
         folder = located(self._data, [])
-        splits = (self._split, *(["dev"] if self._shots else []))
         return [path for subject in self._names for split in splits for path in files_of(folder, subject, split)]
 
     def items(self) -> list[Question]:

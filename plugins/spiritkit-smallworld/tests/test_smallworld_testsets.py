@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 from spiritkit_smallworld.language import document, split_of
+from spiritkit_smallworld.language.stories import draw_story
+from spiritkit_smallworld.language.turns import tells_the_branch
 from spiritkit_smallworld.make_tests import MakeSmallworldTests
 from spiritkit_smallworld.shard import shared_voice
 from spiritkit_smallworld.testsets.asr import asr
@@ -129,6 +132,7 @@ def test_only_the_style_of_a_spoken_prompt_tells_its_sentiment() -> None:
     )
     told = ("terrible", "awful", "horrible", "sad", "hate", "upset", "happy", "glad", "wonderful", "great", "lovely")
     assert not set(re.findall("[a-z]+", starts.lower())) & set(told)
+    assert {one.sentences[one.n_heard].split()[0] for one in prompts}.isdisjoint({"But", "Nobody", "They"})
     for one in prompts:
         split = "validation" if "/dev-" in one.path else "test"
         assert {split_of(sentence) for sentence in one.sentences} == {split}
@@ -140,6 +144,25 @@ def test_only_the_style_of_a_spoken_prompt_tells_its_sentiment() -> None:
             assert set(example) == {"prompt", "generation", "sentiment"}
             assert example["prompt"].endswith(".wav") == (direction[0] == "s")
             assert example["generation"].endswith(".wav") == (direction[2] == "s")
+
+
+def test_the_first_word_behind_a_start_tells_the_branch_or_not() -> None:
+    """What is taken for telling nothing occurs in both branches of its plot, where it occurs often enough to see."""
+    rng = np.random.default_rng(0)
+    branches: dict[tuple[str, str], Counter[str]] = {}
+    telling = Counter[str]()
+    for _ in range(4000):
+        story = draw_story(rng, "train")
+        first = story.sentences[len(story.start)].split()[0]
+        if tells_the_branch(story):
+            telling[first] += 1
+        else:
+            branches.setdefault((story.plot, first), Counter())[story.sentiment] += 1
+    often = {key: found for key, found in branches.items() if found.total() >= 15 and "neutral" not in found}
+    assert len(often) >= 15
+    assert all(len(found) == 2 for found in often.values()), often
+    assert {"But", "Nobody", "They"} <= telling.keys()
+    assert telling.total() < 0.3 * 4000
 
 
 def test_a_spoken_prompt_ends_behind_the_first_word_of_a_sentence(tmp_path: Path) -> None:

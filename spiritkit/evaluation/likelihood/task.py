@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from spiritkit.errors import SpiritkitError
 from spiritkit.evaluation.asking import score_each
@@ -30,6 +31,11 @@ class LikelihoodTask(Task):
     def metrics(self) -> tuple[Metric, ...]:
         """The normalised figures, then the raw ones."""
         return tuple(Metric(name) for name in (*self.figures, *(f"{name} raw" for name in self.figures)))
+
+    def item_files(self) -> list[Path]:
+        """The tables; where there are none, the recordings."""
+        candidates = (candidate for item in self.items() for candidate in item.candidates)
+        return self.input_files() or [path for one in candidates for path in one.recordings if path.is_file()]
 
     @abstractmethod
     def items(self) -> list[Contests]:

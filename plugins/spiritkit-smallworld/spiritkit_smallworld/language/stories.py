@@ -11,7 +11,8 @@ from spiritkit_smallworld.language.tables import read_table
 from spiritkit_smallworld.language.template import Filler
 
 PLOTS: tuple[str, ...] = tuple(read_table("stories"))
-_SENTIMENTS = {"good": "positive", "bad": "negative", "one": "neutral", "two": "neutral"}
+#: Branches of a plot, and the sentiment of each.
+BRANCHES = {"good": "positive", "bad": "negative", "one": "neutral", "two": "neutral"}
 _TRIES = 40
 
 
@@ -52,8 +53,8 @@ def draw_story(rng: np.random.Generator, split: Split, plot: str | None = None, 
     """
     while True:
         name = plot or PLOTS[rng.integers(len(PLOTS))]
-        branches = [branch for branch in read_table("stories")[name] if branch in _SENTIMENTS]
-        wanted = [branch for branch in branches if sentiment in (None, _SENTIMENTS[branch])]
+        branches = [branch for branch in read_table("stories")[name] if branch in BRANCHES]
+        wanted = [branch for branch in branches if sentiment in (None, BRANCHES[branch])]
         if not wanted:
             continue
         branch = wanted[rng.integers(len(wanted))]
@@ -86,7 +87,7 @@ def _try(rng: np.random.Generator, split: Split, plot: str, branch: str, other: 
     wrong, _ = _fill(filler, table[other][-1], split)
     if ending is None or wrong is None:
         return None
-    return Story(plot, tuple(start), (*start, *rest), ending, wrong, _SENTIMENTS[branch])
+    return Story(plot, tuple(start), (*start, *rest), ending, wrong, BRANCHES[branch])
 
 
 def _fill(filler: Filler, pattern: str, split: Split) -> tuple[str | None, Filler]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from spiritkit.seeding import numpy_generator
 from spiritkit_smallworld.language.stories import draw_story
+from spiritkit_smallworld.language.turns import tells_the_branch
 from spiritkit_smallworld.testsets.plan import PARTS, Plan, Recording, draw_speaker, to_jsonl
 from spiritkit_smallworld.voice import STYLES
 from spiritkit_smallworld.voice.profiles import SENTIMENT
@@ -19,10 +20,11 @@ def stsp(seed: int, n_prompts: int) -> Plan:
     """Prompts of the parts dev and test, and examples.
 
     - `speech.jsonl`: starts of stories that may go either way, in all styles, cut off behind the first word of what
-      follows: a prompt's sentiment is that of its style, `emotion`, and its words tell nothing of it.
+      follows, which fits either way too: a prompt's sentiment is that of its style, `emotion`, and its words tell
+      nothing of it.
     - `text.jsonl`: stories without their ending, whose words have the sentiment, `asr`.
     - `few_shot/{t2t,t2s,s2t,s2s}.jsonl`: examples for prompts of text (t) or speech (s), each a training story without
-      its ending, its ending, and the sentiment of both.
+      its ending, its ending, and the sentiment of both. Unlike the prompts of speech they end with a sentence.
 
     Args:
         seed: of the choice.
@@ -35,6 +37,8 @@ def stsp(seed: int, n_prompts: int) -> Plan:
             rng = numpy_generator(seed, "stsp", part, number)
             style = list(STYLES)[number % len(STYLES)]
             story = draw_story(rng, split)
+            while tells_the_branch(story):
+                story = draw_story(rng, split)
             speaker, name = draw_speaker(rng), f"{part}-{number:04}"
             recording = Recording(f"stsp/wav/{name}.wav", story.sentences, speaker, style, n_heard=len(story.start))
             plan.recordings.append(recording)

@@ -77,6 +77,10 @@ class FewShotASR(FewShot):
         """The tables of the corpora."""
         return [*self._data.input_files(), *(self._shots_from.input_files() if self._shots_from else [])]
 
+    def item_files(self) -> list[Path]:
+        """The tables of `data`."""
+        return self._data.input_files()
+
     def _questions(self) -> list[Pair]:
         return pairs(self._data, "data", self._case)
 

@@ -81,6 +81,10 @@ class FewShotIntent(FewShot):
         splits = dict.fromkeys((self._split, self._shots_from))  # in order: it decides the step's fingerprint
         return [require(self._table(split), "a table of commands") for split in splits]
 
+    def item_files(self) -> list[Path]:
+        """The table of the commands that are asked."""
+        return [require(self._table(self._split), "a table of commands")]
+
     def _table(self, split: str) -> Path:
         return self._folder / "data" / f"{split}_data.csv"
 

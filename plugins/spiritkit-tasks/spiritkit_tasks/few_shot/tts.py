@@ -116,6 +116,10 @@ class FewShotTTS(FewShot):
             files.append(require(self._stop_recording, "a recording of the stop word"))
         return files
 
+    def item_files(self) -> list[Path]:
+        """The tables of `data`."""
+        return self._data.input_files()
+
     def _questions(self) -> list[Pair]:
         return pairs(self._data, "data", self._case)
 

@@ -124,10 +124,12 @@ class STSP(Task):
 
     def input_files(self) -> list[Path]:
         """Manifests and examples."""
-        files = [self._manifests[modality] for modality in self._asked]
-        if self._shots[-1]:
-            files += [self._examples_file(direction) for direction in self._directions]
-        return [require(path, "a file of STSP (jsonl)") for path in files]
+        examples = [self._examples_file(direction) for direction in self._directions] if self._shots[-1] else []
+        return [*self.item_files(), *(require(path, "a file of STSP (jsonl)") for path in examples)]
+
+    def item_files(self) -> list[Path]:
+        """The manifests of the modalities that are asked."""
+        return [require(self._manifests[modality], "a file of STSP (jsonl)") for modality in self._asked]
 
     def items(self) -> Sequence[Question]:
         """The prompts, text first.
