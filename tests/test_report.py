@@ -440,7 +440,7 @@ def test_figures_of_an_evaluation(tmp_path: Path) -> None:
     task = {
         "name": "words <b>", "items": 10, "problems": {"id-7": "gone & lost"}, "metrics": [metric],
         "published": {"Spirit LM": {"S": 69.0}, "other": {"T": 1.0}},
-        "files": ["words/plot.png", "words/plot.svg", "words/items.jsonl"],
+        "files": ["words/plot.png", "words/plot.svg", "words/items.jsonl"], "tables": "0",
     }  # fmt: skip
     (tmp_path / "gen" / "words").mkdir(parents=True)
     (tmp_path / "gen" / "words" / "plot.png").write_bytes(b"\x89PNG")  # the same picture again
