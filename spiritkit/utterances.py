@@ -46,19 +46,23 @@ class Alignment:
     Attributes:
         words: each starts no earlier than the one before it ends.
         sample_rate: samples per second, in Hz, that the words' times count.
+        phones: the same of phones, where they are known.
     """
 
     words: tuple[Word, ...]
     sample_rate: int
+    phones: tuple[Word, ...] = ()
 
     def __post_init__(self) -> None:
         if self.sample_rate < 1:
             raise InputError(f"an alignment has sample rate {self.sample_rate}; expected a positive number of Hz")
-        for before, after in pairwise(self.words):
-            if after.start < before.stop:
-                raise InputError(
-                    f"word {after.text!r} starts at sample {after.start}, before {before.text!r} ends at {before.stop}"
-                )
+        for kind, spans in (("word", self.words), ("phone", self.phones)):
+            for before, after in pairwise(spans):
+                if after.start < before.stop:
+                    raise InputError(
+                        f"{kind} {after.text!r} starts at sample {after.start}, before {before.text!r} ends at "
+                        f"{before.stop}"
+                    )
 
     @property
     def score(self) -> float | None:
@@ -69,23 +73,27 @@ class Alignment:
         return sum(score * length for score, length in scored) / sum(length for _, length in scored)
 
     def within(self, seconds: float) -> Alignment:
-        """The same for a sound that lasts `seconds`: words that outlast it by a little, as rounded times do, are cut to
-        its end.
+        """The same for a sound that lasts `seconds`: words and phones that outlast it by a little, as rounded times do,
+        are cut to its end.
 
         Raises:
-            InputError: a word ends more than 0.05 s after it.
+            InputError: one ends more than 0.05 s after it.
         """
         end = round(seconds * self.sample_rate)
-        for word in self.words:
-            if word.stop > end + _SLACK * self.sample_rate:
+        both = (*self.words, *self.phones)
+        for one in both:
+            if one.stop > end + _SLACK * self.sample_rate:
                 raise InputError(
-                    f"{word.text!r} ends at {word.stop / self.sample_rate:g} s, after the sound, which lasts "
+                    f"{one.text!r} ends at {one.stop / self.sample_rate:g} s, after the sound, which lasts "
                     f"{seconds:g} s"
                 )
-        if all(word.stop <= end for word in self.words):
+        if all(one.stop <= end for one in both):
             return self
-        words = (replace(word, start=min(word.start, end), stop=min(word.stop, end)) for word in self.words)
-        return replace(self, words=tuple(words))
+        words, phones = (
+            tuple(replace(one, start=min(one.start, end), stop=min(one.stop, end)) for one in spans)
+            for spans in (self.words, self.phones)
+        )
+        return replace(self, words=words, phones=phones)
 
 
 class AudioSource(Protocol):

@@ -1,9 +1,10 @@
-"""Which phone is said when, as far as word times tell."""
+"""Which phone is said when, as far as is known."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,23 +40,23 @@ def read_lexicon(path: Path) -> dict[str, list[str]]:
 def phone_labels(
     alignment: Alignment, lexicon: Mapping[str, Sequence[str]] | None, frames: int, rate: Fraction
 ) -> list[str]:
-    """A label for each frame: what is said in its middle. A word's phones share its time evenly; where the lexicon
-    lacks a word, and where there is no lexicon, its letters stand for them. Between words there is silence.
+    """A label for each frame: what is said in its middle. Where the alignment has no phones, those of the lexicon share
+    their word's time evenly; where that lacks a word, and where there is no lexicon, its letters stand for them.
+    Between phones there is silence.
 
     Args:
         alignment: of the recording.
-        lexicon: word, in lower case → phones.
+        lexicon: word, in lower case → phones; not read where the alignment has phones.
         frames: how many there are.
         rate: frames per second.
     """
-    names, starts, stops = [], [], []
-    for word in alignment.words:
+    timed: list[tuple[str, float, float]] = [(phone.text, phone.start, phone.stop) for phone in alignment.phones]
+    for word in alignment.words if not timed else ():
         spelling = _spelling(word.text)
         phones = (lexicon or {}).get(spelling) or list(spelling) or [word.text]
-        borders = np.linspace(word.start, word.stop, len(phones) + 1)
-        names += phones
-        starts += borders[:-1].tolist()
-        stops += borders[1:].tolist()
+        borders = np.linspace(word.start, word.stop, len(phones) + 1).tolist()
+        timed += [(phone, *span) for phone, span in zip(phones, pairwise(borders), strict=True)]
+    names, starts, stops = zip(*timed, strict=True) if timed else ((), (), ())
     middle = (np.arange(frames) + 0.5) * float(alignment.sample_rate / rate)
     at = np.searchsorted(np.array(starts), middle, side="right") - 1
     return [names[i] if i >= 0 and when < stops[i] else _SILENCE for i, when in zip(at.tolist(), middle, strict=True)]

@@ -28,8 +28,8 @@ class UnitQuality(Step):
 
     Args:
         corpus: what is measured; utterances without sound are left out.
-        lexicon: a file with a word and its phones in each line; a word's phones share its time evenly. Without it, and
-            for words that it lacks, letters stand for phones.
+        lexicon: a file with a word and its phones in each line, for utterances that have no times of phones; a word's
+            phones share its time evenly. Without it, and for words that it lacks, letters stand for phones.
         augmentation: how strongly the sound is changed: `speed` (0.2: up to 20 % faster or slower), `pitch` in
             semitones up or down, `snr_min` and `snr_max` of noise in dB, `reverberation` time in seconds.
         recordings: how many are taken, at most, in an order drawn from the seed.

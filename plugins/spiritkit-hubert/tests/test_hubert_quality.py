@@ -67,6 +67,14 @@ def test_labels_share_the_words_time():
     assert phone_labels(alignment, None, 15, Fraction(50))[5:] == ["a"] * 3 + ["h"] * 4 + ["a"] * 3
 
 
+def test_labels_are_the_phones_where_they_are_known():
+    phones = (Word("AA", 1600, 1920), Word("HH", 1920, 4800))
+    alignment = Alignment((Word("Aha,", 1600, 4800), Word("no", 4800, 6400)), 16_000, phones)
+    labels = phone_labels(alignment, {"aha": ["AA", "HH"]}, 24, Fraction(50))
+    assert labels == [""] * 5 + ["AA"] + ["HH"] * 9 + [""] * 9
+    assert phone_labels(Alignment((), 16_000), None, 2, Fraction(50)) == ["", ""]
+
+
 def test_lexicons(tmp_path):
     path = tmp_path / "lexicon.txt"
     path.write_text("Hello HH AH L OW\n\nit's IH T S\n")

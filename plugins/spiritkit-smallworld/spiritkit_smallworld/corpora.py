@@ -20,12 +20,12 @@ from spiritkit_smallworld.language.documents import Kind
 from spiritkit_smallworld.voice.profiles import SPEAKERS, STYLES
 
 _ATTRIBUTES = ("speaker", "style", "sentiment", "kind", "topic")
-_KINDS = {"sentences": "sentence", "stories": "story", "mixed": None, "words": "words"}
+_KINDS = {"sentences": "sentence", "stories": "story", "mixed": None, "words": "words", "scrambled": "scrambled"}
 
 
 class Smallworld(Corpus):
-    """Utterances that `make-smallworld.v1` has written, with exact word times and the attributes `speaker`, `style`,
-    `sentiment`, `kind` and `topic`.
+    """Utterances that `make-smallworld.v1` has written, with the times of words and phones and the attributes
+    `speaker`, `style`, `sentiment`, `kind` and `topic`.
 
     Args:
         folder: of the step.
@@ -107,12 +107,12 @@ class Smallworld(Corpus):
         audio = AudioFile(
             self._folder / line["audio"], Fraction(line["start"], rate), Fraction(line["stop"] - line["start"], rate)
         )
-        words = tuple(Word(text, start, stop) for text, start, stop in line["words"])
+        words, phones = (tuple(Word(*timed) for timed in line[key]) for key in ("words", "phones"))
         return Utterance(
             id=line["id"],
             audio=None if self._text_only else audio,
             text=line["text"],
-            alignment=None if self._text_only else Alignment(words, rate),
+            alignment=None if self._text_only else Alignment(words, rate, phones),
             attributes={key: line[key] for key in _ATTRIBUTES},
         )
 

@@ -26,17 +26,19 @@ class MakeSmallworld(Step):
     """Writes a spoken corpus with exact word times, which `smallworld.v1` reads.
 
     Into `train/`, `validation/` and `test/`: `utterances.jsonl`, a line for each utterance (`id`, `audio`, `start` and
-    `stop` in samples, `sample_rate`, `text`, `words` as [text, start, stop] in samples from the utterance's start,
-    `speaker`, `style`, `sentiment`, `kind`, `topic`), and `audio/`: FLAC files of 100 seconds each, utterance after
-    utterance. `corpus.json` has the counts, `lexicon.txt` each word with its phones, as the voice says it.
+    `stop` in samples, `sample_rate`, `text`, `words` and `phones` as [text, start, stop] in samples from the
+    utterance's start, `speaker`, `style`, `sentiment`, `kind`, `topic`), and `audio/`: FLAC files of 100 seconds each,
+    utterance after utterance. `corpus.json` has the counts, `lexicon.txt` each word with its phones, as the voice says
+    it.
 
     The seed of the recipe and these parameters decide every byte. A sentence occurs in one split only, whatever the
     seed; the speaker `hana` and four pairs of speaker and style are heard in the test split only.
 
     Args:
         train_hours, validation_hours, test_hours: of sound; each split exceeds it by part of an utterance at most.
-        kind: single sentences, stories of two to five sentences, both (mixed), or three to eight words in no order,
-            each as likely as any other.
+        kind: single sentences, stories of two to five sentences, both (mixed), three to eight words in no order,
+            each as likely as any other (words), or two to five sentences that do not belong together, of whose words
+            three in ten are exchanged for any others (scrambled).
         matching: share of the training and validation utterances whose style tells of their words' sentiment (positive:
             happy or excited; negative: sad; neutral: neutral or calm); the style of the others, and of all of the test
             split, is drawn independently.

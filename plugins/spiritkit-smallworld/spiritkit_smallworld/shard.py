@@ -92,6 +92,7 @@ def _utterances(shard: Shard) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
                 "sample_rate": SAMPLE_RATE,
                 "text": text.text,
                 "words": [[word.text, word.start, word.stop] for word in spoken.words],
+                "phones": [[phone.text, phone.start, phone.stop] for phone in spoken.phones],
                 "speaker": speaker,
                 "style": style,
                 "sentiment": text.sentiment,

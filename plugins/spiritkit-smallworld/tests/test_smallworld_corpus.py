@@ -51,6 +51,8 @@ def test_utterances_have_sound_words_and_attributes(folder: Path) -> None:
         assert alignment.words[-1].stop <= len(samples)
         for word in alignment.words:
             assert np.abs(samples[word.start : word.stop]).max() > 0.005
+        assert alignment.phones[0].start == alignment.words[0].start
+        assert alignment.phones[-1].stop == alignment.words[-1].stop
         assert set(utterance.attributes) == {"speaker", "style", "sentiment", "kind", "topic"}
         assert utterance.attributes["speaker"] != HELD_OUT_SPEAKER
         assert (utterance.attributes["speaker"], utterance.attributes["style"]) not in HELD_OUT_PAIRS
@@ -63,6 +65,7 @@ def test_utterances_have_sound_words_and_attributes(folder: Path) -> None:
 def test_every_word_has_phones(folder: Path) -> None:
     lines = [line.split(" ") for line in (folder / "lexicon.txt").read_text().splitlines()]
     phones_of = {word: phones for word, *phones in lines}
+    known = {phone for phones in phones_of.values() for phone in phones}
     assert list(phones_of) == sorted(phones_of)
     for split in ("train", "test"):
         for utterance in Smallworld(folder=str(folder), split=split):
@@ -71,6 +74,8 @@ def test_every_word_has_phones(folder: Path) -> None:
                 phones = phones_of[word.strip(".,?!")]
                 assert phones
                 assert all(len(phone) == 1 and phone.isalpha() for phone in phones)
+            assert utterance.alignment is not None
+            assert {phone.text for phone in utterance.alignment.phones} <= known
 
 
 def test_words_that_begin_a_sentence_are_said_as_others(voice: Voice) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -64,6 +65,28 @@ def test_words_in_no_order_are_each_as_likely_as_any_other() -> None:
     assert drawn["the"] < 2.5 * mean  # a twelfth of the words of sentences
     assert {"Tom", "I", "Monday", "ask", "how"} <= set(vocabulary())
     assert not {"Ask", "How", "tom"} & set(vocabulary())
+
+
+def test_scrambled_texts_are_sentences_some_of_whose_words_could_be_any() -> None:
+    found = [document(0, "train", index, "scrambled") for index in range(N)]
+    assert {text.kind for text in found} == {"scrambled"}
+    assert {len(text.sentences) for text in found} == {2, 3, 4, 5}
+    sentences = [sentence for text in found for sentence in text.sentences]
+    assert {split_of(sentence) for sentence in sentences} == {"train"}
+    assert all(re.fullmatch(r"[A-Z][^.!?]*[.!?]", sentence) for sentence in sentences)
+
+    usual = (sentence for index in range(4 * N) for sentence in document(1, "train", index).sentences)
+    known = {pair for sentence in usual for pair in pairwise(sentence.lower().split())}
+
+    def share_of_known(texts: list[str]) -> float:
+        pairs = [pair for text in texts for pair in pairwise(text.lower().split())]
+        return sum(pair in known for pair in pairs) / len(pairs)
+
+    others = [sentence for index in range(N) for sentence in document(0, "train", index).sentences]
+    assert share_of_known(others) > 0.9
+    assert 0.4 < share_of_known(sentences) < 0.6  # 0.7 ** 2: neither word is exchanged
+    for sentence in sentences[:300]:
+        shared_voice().phonemes(sentence)  # as many words as are written, or else it refuses
 
 
 def test_no_words_in_a_row_are_taken_for_a_number(monkeypatch: pytest.MonkeyPatch) -> None:

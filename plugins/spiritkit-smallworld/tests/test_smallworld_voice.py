@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from spiritkit_smallworld.testsets.nonwords import plain
 from spiritkit_smallworld.voice import SAMPLE_RATE, SPEAKERS, STYLES, Spoken, Voice
 
 from spiritkit.errors import InputError
@@ -37,7 +38,7 @@ def test_the_same_again(voice: Voice) -> None:
     first = say(voice)
     again = Voice().speak(SENTENCES, "ada", "neutral", np.random.default_rng(0))
     assert first.samples.tobytes() == again.samples.tobytes()
-    assert first.words == again.words
+    assert (first.words, first.phones) == (again.words, again.phones)
     assert say(voice, seed=1).samples.tobytes() != first.samples.tobytes()
 
 
@@ -57,6 +58,33 @@ def test_words_and_their_times(voice: Voice) -> None:
         assert level[spoken.words[-1].stop + 400 :].max() < 0.03 * level.max()
         for word in spoken.words:
             assert level[word.start : word.stop].max() > 0.03 * level.max(), (speaker, word)
+
+
+def test_phones_are_where_they_sound(voice: Voice) -> None:
+    """Hissing ones have their power above 3 kHz, vowels below; and each word has those that it is said with."""
+    shares: dict[str, list[float]] = {"hiss": [], "vowel": []}
+    for speaker, style in (("ada", "excited"), ("gus", "calm")):
+        sentences = ["Six sailors saw a ship on the sea.", "She asks her sister for some socks."]
+        spoken = voice.speak(sentences, speaker, style, np.random.default_rng(0))
+        said = " ".join(plain(voice.phonemes(sentence)) for sentence in sentences).split()
+        phones = list(spoken.phones)
+        for word, wanted in zip(spoken.words, said, strict=True):
+            inside, phones = phones[: len(wanted.strip("."))], phones[len(wanted.strip(".")) :]
+            assert "".join(phone.text for phone in inside) == wanted.strip(".")
+            assert (inside[0].start, inside[-1].stop) == (word.start, word.stop)
+            assert all(one.stop == other.start for one, other in pairwise(inside))
+        assert not phones
+        for phone in spoken.phones:
+            kind = "hiss" if phone.text in "sʃ" else "vowel" if phone.text in "AOiɔɑɪæ" else None
+            quarter = (phone.stop - phone.start) // 4  # its middle
+            if kind and quarter > 80:
+                sound = spoken.samples[phone.start + quarter : phone.stop - quarter]
+                power = np.abs(np.fft.rfft(sound * np.hanning(len(sound)))) ** 2
+                shares[kind].append(float(power[int(len(power) * 3 / 8) :].sum() / power.sum()))
+    assert len(shares["hiss"]) > 20
+    assert np.quantile(shares["hiss"], 0.2) > 0.5
+    assert np.median(shares["hiss"]) > 0.8
+    assert np.quantile(shares["vowel"], 0.9) < 0.2
 
 
 def test_styles_are_told_apart_by_pitch_level_and_speed(voice: Voice, f0_of: Callable[[Spoken], np.ndarray]) -> None:

@@ -1,4 +1,6 @@
-"""Text by number: sentences, stories and words, each a pure function of (seed, split, index)."""
+"""Text by number: sentences, stories, and texts that tell nothing of what comes next, each a pure function of (seed,
+split, index).
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,13 @@ from spiritkit_smallworld.language.stories import draw_story
 from spiritkit_smallworld.language.tables import read_table
 from spiritkit_smallworld.language.template import Filler
 
-Kind = Literal["sentences", "stories", "mixed", "words"]
+Kind = Literal["sentences", "stories", "mixed", "words", "scrambled"]
 _SHARES = {"neutral": 0.5, "question": 0.08, "command": 0.06, "positive": 0.18, "negative": 0.18}
 _STORIES = 0.4  # of the documents of a mixed corpus
 _N_READ = 20_000  # documents that have nearly every word
 _N_WORDS = 3, 8
+_N_SCRAMBLED = 2, 5  # sentences of a scrambled text
+_EXCHANGED = 0.3  # of its words
 _PUNCTUATION = ".,?!"
 _NUMBERED = frozenset({"book", "round", "king", "queen"})  # a number with a capital may follow
 
@@ -31,9 +35,9 @@ class Document:
 
     Attributes:
         sentences: in order.
-        kind: `sentence`, `story` or `words`.
+        kind: `sentence`, `story`, `words` or `scrambled`.
         sentiment: positive, negative or neutral, by its words.
-        topic: the kind of sentence, or the plot of the story; `words`.
+        topic: the kind of sentence, or the plot of the story; or the same as `kind`.
     """
 
     sentences: tuple[str, ...]
@@ -52,6 +56,8 @@ def document(seed: int, split: Split, index: int, kind: Kind = "mixed") -> Docum
     rng = numpy_generator(seed, "document", split, kind, index)
     if kind == "words":
         return draw_words(rng, split)
+    if kind == "scrambled":
+        return draw_scrambled(rng, split)
     if kind == "stories" or (kind == "mixed" and rng.random() < _STORIES):
         story = draw_story(rng, split)
         return Document(story.sentences, "story", story.sentiment, story.plot)
@@ -80,6 +86,35 @@ def draw_words(rng: np.random.Generator, split: Split) -> Document:
         text = " ".join(drawn) + "."
         if split_of(text) == split and _is_said_word_by_word(drawn):
             return Document((text[0].upper() + text[1:],), "words", "neutral", "words")
+
+
+def draw_scrambled(rng: np.random.Generator, split: Split) -> Document:
+    """Sentences of several documents one after the other, in which words are exchanged for any others: as long as a
+    story, and to be said or written down only by who reads or hears each word.
+    """
+    low, high = _N_SCRAMBLED
+    sentences: list[str] = []
+    for _ in range(rng.integers(low, high + 1)):
+        while True:
+            source = draw_story(rng, split).sentences if rng.random() < 0.5 else draw_sentence(rng, split).sentences
+            words = _exchanged(rng, source[rng.integers(len(source))].split())
+            text = " ".join(words)
+            if split_of(text) == split and _is_said_word_by_word([word.strip(_PUNCTUATION) for word in words]):
+                sentences.append(text[0].upper() + text[1:])
+                break
+    return Document(tuple(sentences), "scrambled", "neutral", "scrambled")
+
+
+def _exchanged(rng: np.random.Generator, words: list[str]) -> list[str]:
+    """Some of the words exchanged for others, with the punctuation that is behind them."""
+    others = vocabulary()
+    result = []
+    for word in words:
+        if rng.random() < _EXCHANGED:
+            bare = word.rstrip(_PUNCTUATION)
+            word = others[rng.integers(len(others))] + word[len(bare) :]
+        result.append(word)
+    return result
 
 
 def _is_said_word_by_word(words: list[str]) -> bool:
