@@ -31,7 +31,7 @@ class Batch:
     Attributes:
         waveforms: float32 `[B, samples]`; behind a recording's end there is silence.
         lengths: int64 `[B]`, samples before that.
-        targets: int64 `[B, T]`; 0 behind the end.
+        targets: int64 `[B, T, P]`, P classes of each frame; 0 behind the end.
         hidden: bool `[B, T]`.
     """
 
@@ -51,16 +51,25 @@ class Crops:
         frames: of a crop; a recording with fewer is taken whole.
         masking: what is hidden.
         seed: of order, crops and masks.
+        parts: P, of a frame's time, each with its class.
 
     Raises:
         InputError: no recording is long enough for a frame.
     """
 
     def __init__(
-        self, recordings: Recordings, targets: Targets, *, grid: FrameGrid, frames: int, masking: Masking, seed: int
+        self,
+        recordings: Recordings,
+        targets: Targets,
+        *,
+        grid: FrameGrid,
+        frames: int,
+        masking: Masking,
+        seed: int,
+        parts: int = 1,
     ):
         self._recordings, self._targets, self._grid = recordings, targets, grid
-        self._frames, self._masking, self._seed = frames, masking, seed
+        self._frames, self._masking, self._seed, self._parts = frames, masking, seed, parts
         self._usable = targets.usable(grid)
         if not len(self._usable):
             raise InputError(f"no recording of the corpus is as long as a frame ({grid.receptive_field} samples)")
@@ -76,7 +85,7 @@ class Crops:
         n_frames = np.array([len(codes) for codes in targets])
         width = int(n_frames.max())
         waveforms = np.zeros((size, max(map(len, pieces))), dtype=np.float32)
-        classes = np.zeros((size, width), dtype=np.int64)
+        classes = np.zeros((size, width, self._parts), dtype=np.int64)
         for row, (piece, codes) in enumerate(zip(pieces, targets, strict=True)):
             waveforms[row, : len(piece)] = piece
             classes[row, : len(codes)] = codes
@@ -95,7 +104,7 @@ class Crops:
         frame = int(numpy_generator(self._seed, "crop", number).integers(there - count + 1))
         start = frame * self._grid.stride
         piece = samples[start : start + (count - 1) * self._grid.stride + self._grid.receptive_field]
-        return piece, self._targets.of(index, self._grid, frame, count)
+        return piece, self._targets.of(index, self._grid, frame, count, self._parts)
 
     def _permutation(self, epoch: int) -> np.ndarray:
         return self._usable[numpy_generator(self._seed, "order", epoch).permutation(len(self._usable))]

@@ -32,6 +32,7 @@ class MaskedPrediction(nn.Module):
     Args:
         model: the encoder.
         n_classes: classes of the targets.
+        parts: P, of a frame's time, whose classes are predicted each by itself.
         projection: width in which frames and classes are compared.
         temperature: the cosines are divided by it.
         unmasked_weight: weight of the frames that are seen; hidden ones have 1.
@@ -45,6 +46,7 @@ class MaskedPrediction(nn.Module):
         model: HubertModel,
         *,
         n_classes: int,
+        parts: int = 1,
         projection: int = 256,
         temperature: float = 0.1,
         unmasked_weight: float = 0.0,
@@ -53,7 +55,8 @@ class MaskedPrediction(nn.Module):
         self.model = model
         width = model.config.hidden_size
         self.mask_embedding = nn.Parameter(torch.rand(width))
-        self.projection = nn.Linear(width, projection)
+        self.projection = nn.Linear(width, parts * projection)
+        self._parts = parts
         self.classes = nn.Parameter(torch.randn(n_classes, projection))
         self._temperature, self._unmasked_weight = temperature, unmasked_weight
         self.grid = FrameGrid.of(model.config.conv_kernel, model.config.conv_stride)
@@ -67,7 +70,7 @@ class MaskedPrediction(nn.Module):
         Args:
             waveforms: float32 `[B, samples]`; each row followed by silence.
             lengths: int64 `[B]`, on the CPU: samples of each row, enough for a frame.
-            targets: int64 `[B, T]`.
+            targets: int64 `[B, T, P]`.
             hidden: bool `[B, T]`.
         """
         features = self._features(waveforms, lengths)  # [B, T, C]
@@ -97,8 +100,9 @@ class MaskedPrediction(nn.Module):
         return nn.utils.rnn.pad_sequence([row for row in rows if row is not None], batch_first=True)
 
     def _cross_entropy(self, output: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        projected = F.normalize(self.projection(output).float(), dim=-1)
+        """Of frames `[N, C]` with classes `[N, P]`, and the accuracy."""
+        projected = F.normalize(self.projection(output).float().unflatten(-1, (self._parts, -1)), dim=-1)
         with torch.autocast(output.device.type, enabled=False):  # at this temperature bfloat16 is too coarse
             logits = projected @ F.normalize(self.classes, dim=-1).T / self._temperature
             accuracy = (logits.detach().argmax(dim=-1) == targets).float().mean()
-            return F.cross_entropy(logits, targets), accuracy
+            return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), accuracy

@@ -53,13 +53,16 @@ class Targets:
         enough = (np.diff(self.first) > 0) & (self.samples >= grid.receptive_field)
         return np.flatnonzero(enough)
 
-    def of(self, index: int, grid: FrameGrid, frame: int, count: int) -> np.ndarray:
-        """For `count` frames of a recording, from `frame` on, the code in force in the middle of each: int32."""
+    def of(self, index: int, grid: FrameGrid, frame: int, count: int, parts: int = 1) -> np.ndarray:
+        """For `count` frames of a recording, from `frame` on, the codes in force in the middle of each of `parts` equal
+        parts of the time until the next one: int32 `[count, parts]`.
+        """
         codes = self.codes[self.first[index] : self.first[index + 1]]
-        # Twice the middle, in samples, so that it is whole; the rate is exact too.
-        middle = 2 * grid.stride * np.arange(frame, frame + count, dtype=np.int64) + grid.receptive_field
-        at = middle * self.rate.numerator // (2 * self.sample_rate * self.rate.denominator)
-        taken: np.ndarray = codes[np.minimum(at, len(codes) - 1)]
+        # The middles in samples, times 2 · parts, so that they are whole; the rate is exact too.
+        frames = 2 * grid.stride * np.arange(frame, frame + count, dtype=np.int64) + grid.receptive_field
+        middles = parts * frames[:, None] + grid.stride * (2 * np.arange(parts) + 1 - parts)
+        at = middles * self.rate.numerator // (2 * parts * self.sample_rate * self.rate.denominator)
+        taken: np.ndarray = codes[at.clip(0, len(codes) - 1)]
         return taken
 
 

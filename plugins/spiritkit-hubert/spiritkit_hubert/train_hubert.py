@@ -44,14 +44,17 @@ class TrainHubert(Step):
     Args:
         corpus: what to train on; utterances without sound are left out.
         targets: the tokenizer whose units are predicted; it has one stream, of any frame rate.
-        lexicon: a file with a word and its phones in each line: what is predicted are the phones that the utterances'
-            word times tell, a word's phones sharing its time evenly. Letters stand for a word that it lacks.
+        lexicon: a file with a word and its phones in each line: what is predicted are the phones of the utterances'
+            alignments, or where these have none, those that their word times tell, a word's phones sharing its time
+            evenly. Letters stand for a word that it lacks.
         validation: what the figures are measured on; None for no figures.
         architecture: the model; the defaults are HuBERT Base at 25 Hz. `front_end`: `waveform`, convolutions over the
             samples with a group norm, as released; or `log-mel`, two convolutions over log-mel frames with layer norms,
             which learn faster and cost less in small models. `frame_rate`; `layers`, `width`, `heads`, `feed_forward`
             of the transformer; `channels` of the convolutions; `mels`, bands; `position_kernel`, frames that the
             convolution for positions sees; `dropout`; `layer_drop`, share of layers that a training step skips.
+        targets_per_frame: how many classes are predicted of each frame, one for each equal part of its time. With one,
+            that in its middle, what is shorter than a frame need not be told: at 25 Hz many a phone.
         mask_probability: that a frame begins a hidden span. The paper has 0.08, at 50 Hz and with spans of 10 frames;
             the default hides as much at 25 Hz.
         mask_span: frames of a hidden span.
@@ -85,6 +88,7 @@ class TrainHubert(Step):
         lexicon: Path | None = None,
         validation: Corpus | None = None,
         architecture: Architecture = Architecture(),  # noqa: B008  (it cannot be changed)
+        targets_per_frame: int = 1,
         mask_probability: float = 0.16,
         mask_span: int = 5,
         unmasked_weight: float = 0.0,
@@ -108,7 +112,8 @@ class TrainHubert(Step):
                 "train-hubert.v1: expected exactly one of targets and lexicon: it says what is predicted"
             )
         self._parameters = {
-            "mask_probability": mask_probability, "mask_span": mask_span, "steps": steps, "batch_size": batch_size,
+            "targets_per_frame": targets_per_frame, "mask_probability": mask_probability, "mask_span": mask_span,
+            "steps": steps, "batch_size": batch_size,
             "accumulate": accumulate, "crop_seconds": crop_seconds, "learning_rate": learning_rate, "clip": clip,
             "validate_every": validate_every, "validation_batches": validation_batches, "save_every": save_every,
         }  # fmt: skip
@@ -120,6 +125,7 @@ class TrainHubert(Step):
         self._corpus, self._validation = corpus, validation
         self._targets, self._lexicon = targets, lexicon
         self._architecture, self._masking = architecture, Masking(mask_probability, mask_span)
+        self._parts = targets_per_frame
         self._unmasked_weight = unmasked_weight
         self._steps, self._batch_size, self._accumulate = steps, batch_size, accumulate
         self._frames = max(1, round(crop_seconds * architecture.frame_rate))
@@ -145,7 +151,10 @@ class TrainHubert(Step):
         targets = self._encoded(corpora, folder, context)
         with torch_seeded(context.seed, "initial weights"):
             network = MaskedPrediction(
-                self._architecture.build(), n_classes=targets["training"].size, unmasked_weight=self._unmasked_weight
+                self._architecture.build(),
+                n_classes=targets["training"].size,
+                parts=self._parts,
+                unmasked_weight=self._unmasked_weight,
             ).to(device)
         seeds = {"training": context.seed, "validation": derive(context.seed, "validation")}
         crops = {split: self._crops(corpora[split], targets[split], network.grid, seeds[split]) for split in corpora}
@@ -203,7 +212,9 @@ class TrainHubert(Step):
         }
 
     def _crops(self, recordings: Recordings, targets: Targets, grid: FrameGrid, seed: int) -> Crops:
-        return Crops(recordings, targets, grid=grid, frames=self._frames, masking=self._masking, seed=seed)
+        return Crops(
+            recordings, targets, grid=grid, frames=self._frames, masking=self._masking, seed=seed, parts=self._parts
+        )
 
     def _predict(self, network: MaskedPrediction, batch: Batch, device: torch.device) -> Prediction:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._precision == "bfloat16"):

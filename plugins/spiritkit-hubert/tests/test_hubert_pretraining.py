@@ -99,7 +99,7 @@ def test_training_sees_the_features_that_the_tokenizer_computes(tmp_path, noise,
     counts = [network.grid.frames(len(audio.samples)) for audio in audios]
     outputs: list[torch.Tensor] = []
     model.encoder.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.last_hidden_state))
-    nothing = torch.zeros(2, counts[0], dtype=torch.long)
+    nothing = torch.zeros(2, counts[0], 1, dtype=torch.long)
     with torch.no_grad():
         network(waveforms, torch.tensor([16_000, 9_000]), nothing, torch.zeros(2, counts[0], dtype=torch.bool))
     for row, expected in enumerate(features.features(audios)):
@@ -118,7 +118,8 @@ def test_hidden_frames_cannot_be_seen(noise):
     hidden[0, 10:] = True
     # Samples that only hidden frames see are others.
     other = torch.cat([first[: 9 * 640 + 1040], second[9 * 640 + 1040 :]])
-    lengths, targets = torch.tensor([16_000]), torch.randint(5, (1, frames), generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([16_000])
+    targets = torch.randint(5, (1, frames, 1), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         losses = [float(network(x[None], lengths, targets, hidden).loss) for x in (first, other)]
         seen = float(network(other[None], lengths, targets, hidden.roll(10)).loss)
@@ -130,17 +131,17 @@ def test_loss_is_the_cross_entropy_of_scaled_cosines(noise):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         model = Architecture(front_end="log-mel", **SIZES).build()
-        network = MaskedPrediction(model, n_classes=5, unmasked_weight=0.5).eval()
+        network = MaskedPrediction(model, n_classes=5, parts=2, unmasked_weight=0.5).eval()
     frames = network.grid.frames(16_000)
-    targets = torch.arange(frames)[None] % 5
+    targets = torch.stack([torch.arange(frames) % 5, torch.arange(frames) // 3 % 5], dim=-1)[None]
     hidden = (torch.arange(frames)[None] // 4) % 2 == 0
     outputs: list[torch.Tensor] = []
     model.encoder.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.last_hidden_state[0]))
     with torch.no_grad():
         found = network(torch.from_numpy(noise(16_000).samples)[None], torch.tensor([16_000]), targets, hidden)
-        projected = network.projection(outputs[0])
-        cosines = torch.cosine_similarity(projected[:, None], network.classes[None], dim=-1) / 0.1
-    losses = -cosines.log_softmax(-1)[torch.arange(frames), targets[0]]
+        projected = network.projection(outputs[0]).unflatten(-1, (2, 256))
+        cosines = torch.cosine_similarity(projected[:, :, None], network.classes, dim=-1) / 0.1
+    losses = -cosines.log_softmax(-1).gather(-1, targets[0][..., None])
     masked, others = losses[hidden[0]].mean(), losses[~hidden[0]].mean()
     assert float(found.masked_loss) == pytest.approx(float(masked), rel=1e-5)
     assert float(found.loss) == pytest.approx(float(masked + 0.5 * others), rel=1e-5)
@@ -209,18 +210,24 @@ def test_masks_hide_the_share_that_is_expected():
     assert mask.mean() == pytest.approx(1 - 0.92**10, abs=0.02)
 
 
-def test_targets_are_the_codes_in_force_in_the_middle_of_a_frame():
+def test_targets_are_the_codes_in_force_in_the_middle_of_a_frame_s_parts():
     grid = FrameGrid(stride=640, receptive_field=1040)
     codes = np.arange(200, dtype=np.int32)
     first, samples = np.array([0, 0, 150, 200]), np.array([100, 96_000, 32_000])
     targets = Targets(codes, first, samples, size=200, rate=Fraction(4999, 100), sample_rate=16_000)
     assert targets.usable(grid).tolist() == [1, 2]
     # Frame i has its middle 40 i + 32.5 ms after the beginning; codes are 20.004 ms long.
-    assert targets.of(1, grid, 0, 4).tolist() == [1, 3, 5, 7]
-    assert targets.of(2, grid, 10, 3).tolist() == [171, 173, 175]
-    assert targets.of(2, grid, 24, 3).tolist() == [199, 199, 199]  # the last code goes on
+    assert targets.of(1, grid, 0, 4).tolist() == [[1], [3], [5], [7]]
+    assert targets.of(2, grid, 10, 3).tolist() == [[171], [173], [175]]
+    assert targets.of(2, grid, 24, 3).tolist() == [[199], [199], [199]]  # the last code goes on
+    # The middles of its halves are 10 ms before and after that, those of its quarters 15 and 5 ms.
+    assert targets.of(1, grid, 0, 2, parts=2).tolist() == [[1, 2], [3, 4]]
+    assert targets.of(1, grid, 0, 2, parts=4).tolist() == [[0, 1, 1, 2], [2, 3, 3, 4]]
+    assert targets.of(2, grid, 24, 2, parts=2).tolist() == [[199, 199], [199, 199]]
     same = Targets(codes, first, samples, size=200, rate=Fraction(2499, 100), sample_rate=16_000)
-    assert same.of(1, grid, 5, 100).tolist() == list(range(5, 105))
+    assert same.of(1, grid, 5, 100).tolist() == [[code] for code in range(5, 105)]
+    early = Targets(codes, first, samples, size=200, rate=Fraction(100), sample_rate=16_000)
+    assert early.of(1, FrameGrid(stride=640, receptive_field=400), 0, 2, parts=2).tolist() == [[0, 2], [4, 6]]
 
 
 @pytest.fixture
@@ -231,11 +238,13 @@ def lexicon(tmp_path):
     return path
 
 
-def test_phones_are_predicted(melodies, lexicon, run_step, tmp_path):
+@pytest.mark.parametrize("parts", [1, 2])
+def test_phones_are_predicted(melodies, lexicon, run_step, tmp_path, parts):
     step = TrainHubert(
         corpus=melodies(40, 1), validation=melodies(8, 2), lexicon=lexicon,
         architecture=Architecture(front_end="log-mel", dropout=0.0, layer_drop=0.0, **SIZES),
         **SMALL | {"steps": 60, "batch_size": 8, "crop_seconds": 1.0, "unmasked_weight": 1.0, "validate_every": 30},
+        targets_per_frame=parts,
     )  # fmt: skip
     folder = run_step(step, tmp_path / "out")
     measured = [line["validation_masked_loss"] for line in log(folder) if "validation_masked_loss" in line]
@@ -292,7 +301,7 @@ def test_crops_are_on_the_grid_with_their_own_targets(melodies, cepstra, tmp_pat
                 if np.array_equal(samples[frame * 640 : frame * 640 + len(piece)], piece):
                     visited.add(index)
                     [units] = cepstra().encode([Audio(samples, 16_000)])
-                    assert batch.targets[row].tolist() == units["units"][frame : frame + 12].tolist()
+                    assert batch.targets[row, :, 0].tolist() == units["units"][frame : frame + 12].tolist()
     assert visited == set(range(5))  # each epoch has all
     again = crops.batch(3, 5)
     assert all(torch.equal(getattr(batch, name), getattr(again, name)) for name in vars(batch))
