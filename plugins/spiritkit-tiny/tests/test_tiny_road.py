@@ -40,7 +40,7 @@ def test_listening_then_all_then_with_pitch_and_style(world: Path, units: Path) 
     base = [f"parts={PARTS}", f"sentences={units}", *SHORT]
     vocabulary = "steps.text-vocabulary.corpus.size=4000"
     listen = run("tiny/lm-listen", folder / "listen", f"stories={units}", vocabulary, *base)
-    others = [f"{name}={units}" for name in ("units", "varied", "words")]
+    others = [f"{name}={units}" for name in ("units", "varied", "words", "scrambled")]
     whole = run("tiny/lm-base", folder / "base", f"start={listen}/train/model", *others, FEW_TEXTS, *base)
     both = run("tiny/units-expressive", folder / "both", f"parts={PARTS}", f"world={world / 'corpus'}")
     start = f"start={whole}/train/model"
