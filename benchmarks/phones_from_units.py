@@ -2,7 +2,7 @@
 
 Two convolutions, which see four frames to each side, learn with CTC to write down phones from the units of utterances
 of the small world's training split, and are measured on its test split: a table of phone error rates by style. Take a
-world of `kind: scrambled`, whose texts leave nothing to guess. Needs jiwer.
+world of `kind: scrambled`, whose texts leave nothing to guess. Needs spiritkit-tasks.
 
     spiritkit run tiny/smallworld hours=3 held_out_hours=0.4 steps.corpus.kind=scrambled steps.tests=null \\
         output_dir=WORLD
@@ -16,9 +16,9 @@ import random
 from collections import Counter
 from typing import NamedTuple
 
-import jiwer
 import torch
 from spiritkit_smallworld.corpora import Smallworld
+from spiritkit_tasks.words import word_errors
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -94,8 +94,8 @@ def errors(reader: Reader, one: Heard, names: list[str]) -> int:
     """Phones that are read wrong, are missing or too many."""
     best = reader(one.units[None])[0].argmax(-1).tolist()
     read = [names[this] for this, before in zip(best, [0, *best], strict=False) if this and this != before]
-    result = jiwer.process_words(" ".join(one.phones), " ".join(read))
-    return result.substitutions + result.deletions + result.insertions
+    wrong, _ = word_errors(" ".join(one.phones), " ".join(read))
+    return wrong
 
 
 def main() -> None:
@@ -121,8 +121,9 @@ def main() -> None:
     reader = trained(heard, classes, n_units, given.steps, given.seed)
     wrong, there = Counter[str](), Counter[str]()
     for one in held_out:
+        mistakes = errors(reader, one, names)
         for group in (one.style, "all"):
-            wrong[group] += errors(reader, one, names)
+            wrong[group] += mistakes
             there[group] += len(one.phones)
     print("| style | phones | wrong |\n|---|---|---|")
     for group in sorted(there, key=lambda name: (name == "all", name)):

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from spiritkit_smallworld.voice.voice import STRESS
+
 _VOWELS = "AIOWYQɑæɔəɚɛɜɪʊʌiuɐᵊᵻ"
 _CLUSTER = re.compile(f"[ˈˌ]|[{_VOWELS}]|[^ˈˌ{_VOWELS}]+")
 _OFTEN = 3  # words that a cluster must occur in
 _SYLLABIC = re.compile("[^ɹl][nml]$")  # a syllable of its own, as at the end of "cotton"
-_STRESS = str.maketrans("", "", "ˈˌ")
+_NO_STRESS = str.maketrans("", "", STRESS)
 _SPELLING = {  # of phonemes, as English most often spells them
     "A": "ay", "I": "y", "O": "oa", "W": "ow", "Y": "oy", "ɑ": "o", "æ": "a", "ɔ": "aw", "ə": "e", "ɐ": "a", "ɛ": "e",
     "ɜ": "e", "ɪ": "i", "ʊ": "oo", "ʌ": "u", "i": "ee", "u": "oo", "ᵊ": "e", "ᵻ": "i", "ð": "th", "θ": "th", "ʃ": "sh",
@@ -22,7 +24,7 @@ _SPELLING = {  # of phonemes, as English most often spells them
 
 def plain(phonemes: str) -> str:
     """Phonemes without stress."""
-    return phonemes.translate(_STRESS)
+    return phonemes.translate(_NO_STRESS)
 
 
 def spell(phonemes: str) -> str:

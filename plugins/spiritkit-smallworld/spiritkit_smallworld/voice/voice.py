@@ -19,7 +19,7 @@ _FRAMES_PER_DURATION = 2
 _EARLIER = 1200  # samples: phonemes sound 75 ms before the network's count says so
 _INSIDE_LATER = 350  # samples: but inside words 53 ms, as hissing ones show; a word has what may be its first sound
 _PAUSES = frozenset(",.!?;:—…")
-_STRESS = frozenset("ˈˌ")
+STRESS = "ˈˌ"  # marks among phonemes
 _BEFORE, _AFTER = 800, 4800  # samples kept before the first word of a sentence and after its last
 FADE = 80
 _BLOCK = 80  # samples, of which the level is measured
@@ -42,15 +42,6 @@ class Spoken:
     samples: np.ndarray
     words: tuple[Word, ...]
     phones: tuple[Word, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """One sentence, or what is said like one."""
-
-    samples: np.ndarray
-    words: list[Word]
-    phones: list[Word]
 
 
 class Voice:
@@ -126,7 +117,7 @@ class Voice:
 
     def _say(
         self, words: list[str], phonemes: str, speaker: str | Speaker, style: str, rng: np.random.Generator
-    ) -> _Part:
+    ) -> Spoken:
         """One sentence, not yet normalised, cut to its speech."""
         who, how = SPEAKERS[speaker] if isinstance(speaker, str) else speaker, STYLES[style]
         characters = [character for character in phonemes if character in self._hibari.vocab]
@@ -151,19 +142,16 @@ class Voice:
         samples[:FADE] *= np.linspace(0, 1, FADE, dtype=np.float32)
         samples[-FADE:] *= np.linspace(1, 0, FADE, dtype=np.float32)
         phones = _phones(characters, edges + int(_INSIDE_LATER / controls.speed), spans)
-        return _Part(
-            samples,
-            [Word(word, start - first, stop - first) for word, (start, stop) in zip(words, spans, strict=True)],
-            [Word(phone.text, phone.start - first, phone.stop - first) for phone in phones],
-        )
+        said = [Word(word, *span) for word, span in zip(words, spans, strict=True)]
+        return Spoken(samples, _moved(said, -first), _moved(phones, -first))
 
-    def _join(self, parts: list[_Part], style: str) -> Spoken:
+    def _join(self, parts: list[Spoken], style: str) -> Spoken:
         words: list[Word] = []
         phones: list[Word] = []
         at = 0
         for part in parts:
-            words += [Word(word.text, word.start + at, word.stop + at) for word in part.words]
-            phones += [Word(phone.text, phone.start + at, phone.stop + at) for phone in part.phones]
+            words += _moved(part.words, at)
+            phones += _moved(part.phones, at)
             at += len(part.samples)
         joined = np.concatenate([part.samples for part in parts])
         level = _levels(joined)
@@ -209,13 +197,18 @@ def _phones(characters: list[str], edges: np.ndarray, spans: list[tuple[int, int
             begun = None
         elif character not in _PAUSES:
             begun = int(edges[index - 1]) if begun is None else begun
-            if character not in _STRESS:
+            if character not in STRESS:
                 starts[-1].append((character, begun))
                 begun = None
     for (start, stop), inside in zip(spans, filter(None, starts), strict=True):
         borders = [start, *(min(max(start, at), stop) for _, at in inside[1:]), stop]
         phones += [Word(phone, *times) for (phone, _), times in zip(inside, pairwise(borders), strict=True)]
     return phones
+
+
+def _moved(words: Sequence[Word], by: int) -> tuple[Word, ...]:
+    """The same, so many samples later."""
+    return tuple(Word(word.text, word.start + by, word.stop + by) for word in words)
 
 
 def _levels(samples: np.ndarray) -> np.ndarray:
