@@ -43,8 +43,8 @@ def test_listening_then_all_then_with_pitch_and_style(world: Path, units: Path) 
     others = [f"{name}={units}" for name in ("units", "varied", "words", "scrambled")]
     whole = run("tiny/lm-base", folder / "base", f"start={listen}/train/model", *others, FEW_TEXTS, *base)
     both = run("tiny/units-expressive", folder / "both", f"parts={PARTS}", f"world={world / 'corpus'}")
-    start = f"start={whole}/train/model"
-    last = run("tiny/lm-expressive", folder / "last", f"parts={PARTS}", f"units={both}", start, FEW_TEXTS, *SHORT)
+    given = [f"units={both}", f"scrambled={both}", f"start={whole}/train/model"]
+    last = run("tiny/lm-expressive", folder / "last", f"parts={PARTS}", *given, FEW_TEXTS, *SHORT)
     rows = [json.loads((path / "train/model/config.json").read_text())["vocab_size"] for path in (listen, whole, last)]
     # 2,000 pieces of text, 4 markers, 501 units; with 64 pitches and 6 styles; a multiple of 8 in all.
     assert rows == [2512, 2512, 2576]
